@@ -1,0 +1,272 @@
+"""Experiments as frozen Python objects: printed, compared, replaced, read back.
+
+The printed form of an `ExperimentConfig` is Python and is stored beside its
+checkpoints; `read` turns it back into the object without running any code.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable
+from typing import Any
+from typing import Protocol
+
+from affect_tf.data.augment import Augmentation
+from affect_tf.data.input_pipeline import Source
+from affect_tf.labels.taxonomy import Taxonomy
+from affect_tf.models.build import Architecture
+from affect_tf.objective.mixing import CellMix
+from affect_tf.objective.tasks import Task
+
+
+class Schedule(Protocol):
+    """A value that follows the training, such as a learning rate."""
+
+    def __call__(self, epoch: Any, epochs: int) -> Any:
+        """Returns the value at `epoch`, a float in [0, epochs]."""
+
+
+class OptimizerConfig(Protocol):
+    """What makes a Keras optimizer out of a learning-rate schedule."""
+
+    def build(self, learning_rate: Any) -> Any:
+        """Returns a `tf.keras.optimizers.Optimizer`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """How a teacher, or a student, is trained.
+
+    Attributes:
+      epochs: Passes over the longest source.
+      learning_rate: Schedule over these epochs.
+      mix: Coefficients of supervision and distillation.
+      patience: Epochs without a better overall score after which training stops;
+        None trains all of them.
+      start_from_teacher: Whether a student starts from its teacher's weights; as in
+        Deng 2020, students start afresh by default.
+    """
+
+    epochs: int
+    learning_rate: Schedule
+    mix: CellMix
+    patience: int | None = None
+    start_from_teacher: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the counts."""
+        if self.epochs < 1:
+            raise ValueError(
+                "Stage.epochs must be at least 1. "
+                f"Received: epochs={self.epochs}. Give the passes to train for."
+            )
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(
+                "Stage.patience must be at least 1, or None. "
+                f"Received: patience={self.patience}. Use None never to stop early."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+    """Everything a run needs besides the data folder and the place for results.
+
+    Attributes:
+      name: Short name; runs lie in a folder of this name.
+      tasks: What the model predicts; tasks that the taxonomy lacks are left out.
+      architecture: Backbone, heads, input size and normalisation.
+      sources: The streams of a training batch.
+      teacher: The first stage.
+      student: The second stage; None where a paper has no teacher.
+      optimizer: Optimizer of both stages.
+      batch_size: Rows of a training batch, over all sources.
+      taxonomy: Vocabulary of the model; None takes the data's own.
+      augmentation: Random changes of training faces.
+      precision: "auto", "float32", "mixed_float16" or "mixed_bfloat16".
+      seed: Of weights, shuffling and augmentation; student i adds i + 1.
+      num_students: Students of an ensemble.
+      pretrained: File of backbone weights, or None for random ones.
+      evaluation_batch_size: Rows of an evaluation batch.
+      shuffle_buffer: Records held in memory for shuffling, for each source.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    architecture: Architecture
+    sources: tuple[Source, ...]
+    teacher: Stage
+    student: Stage | None
+    optimizer: OptimizerConfig
+    batch_size: int
+    taxonomy: Taxonomy | None = None
+    augmentation: Augmentation = Augmentation()
+    precision: str = "auto"
+    seed: int = 0
+    num_students: int = 1
+    pretrained: str | None = None
+    evaluation_batch_size: int = 128
+    shuffle_buffer: int = 8192
+
+    def __post_init__(self) -> None:
+        """Checks what no part can check alone."""
+        names = [task.name for task in self.tasks]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(
+                "ExperimentConfig.tasks must hold each task once. "
+                f"Received: tasks={names}. Give at least one of expr, au, va."
+            )
+        if not self.sources:
+            raise ValueError(
+                "ExperimentConfig.sources must not be empty. Received: sources=(). "
+                "Source('all') reads every sample."
+            )
+        for field in ("batch_size", "num_students", "evaluation_batch_size"):
+            if getattr(self, field) < 1:
+                raise ValueError(
+                    f"ExperimentConfig.{field} must be at least 1. "
+                    f"Received: {field}={getattr(self, field)}. Give a whole number."
+                )
+
+    def for_taxonomy(self, taxonomy: Taxonomy) -> ExperimentConfig:
+        """Returns the config with its taxonomy fixed and only the tasks in it.
+
+        Raises:
+          ValueError: If no task is left.
+        """
+        known = tuple(task for task in self.tasks if task.name in taxonomy.tasks)
+        if not known:
+            raise ValueError(
+                "A config must share a task with its data. "
+                f"Received: tasks={[task.name for task in self.tasks]} for taxonomy "
+                f"{taxonomy.name!r} with {taxonomy.tasks}. Choose other tasks or data."
+            )
+        sources = tuple(
+            source
+            for source in self.sources
+            if source.task is None or source.task in taxonomy.tasks
+        )
+        return dataclasses.replace(
+            self, taxonomy=taxonomy, tasks=known, sources=sources
+        )
+
+
+def override(config: Any, assignment: str) -> Any:
+    """Returns `config` with one field replaced, as `--set key.path=value` says.
+
+    Entries of a tuple are reached by position or by their `name`:
+    `tasks.expr.distilled.temperature=2`. The value is read as a Python literal, and
+    as plain text where the field holds text.
+
+    Raises:
+      ValueError: If the path or the type is wrong; the message names the closest.
+    """
+    path, separator, text = assignment.partition("=")
+    if not separator or not path.strip():
+        raise ValueError(
+            "An override must read key.path=value. "
+            f"Received: --set {assignment}. Write for example teacher.epochs=5."
+        )
+    return _replace(config, path.strip().split("."), text.strip(), path.strip())
+
+
+def _replace(node: Any, keys: list[str], text: str, path: str) -> Any:
+    key, rest = keys[0], keys[1:]
+    if isinstance(node, tuple):
+        entries = {getattr(entry, "name", str(i)): i for i, entry in enumerate(node)}
+        entries.update({str(i): i for i in range(len(node))})
+        position = entries[_known(key, entries, path)]
+        if not rest:
+            raise ValueError(
+                "An override must end at a field, not at an entry of a tuple. "
+                f"Received: {path}. Add the name of the field."
+            )
+        changed = _replace(node[position], rest, text, path)
+        return (*node[:position], changed, *node[position + 1 :])
+    if not dataclasses.is_dataclass(node):
+        raise ValueError(
+            "An override must follow the fields of the config. "
+            f"Received: {path}, but {key!r} lies inside {node!r}. Shorten the path."
+        )
+    fields = {field.name for field in dataclasses.fields(node)}
+    _known(key, fields, path)
+    if rest:
+        value = _replace(getattr(node, key), rest, text, path)
+    else:
+        value = _typed(text, typing.get_type_hints(type(node))[key], path)
+    return dataclasses.replace(node, **{key: value})
+
+
+def _known(key: str, allowed: Iterable[str], path: str) -> str:
+    names = sorted(allowed)
+    if key in names:
+        return key
+    near = difflib.get_close_matches(key, names, n=1)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    raise ValueError(
+        f"An override must name a field of the config. Received: {key!r} in {path}. "
+        f"{hint}Allowed here: {', '.join(names)}."
+    )
+
+
+def _typed(text: str, hint: Any, path: str) -> Any:
+    """Reads `text` as a value of the type that the field declares."""
+    options = typing.get_args(hint) if _is_union(hint) else (hint,)
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    if str in options and not (value is None and type(None) in options):
+        return text.strip("'\"")
+    if isinstance(value, int) and not isinstance(value, bool) and float in options:
+        value = float(value)
+    plain = tuple(typing.get_origin(option) or option for option in options)
+    accepted = tuple(option for option in plain if isinstance(option, type))
+    wrong_bool = isinstance(value, bool) and bool not in accepted
+    if wrong_bool or not isinstance(value, accepted):
+        names = " or ".join(getattr(option, "__name__", "?") for option in accepted)
+        raise ValueError(
+            f"Field {path} must be {names}. Received: {text!r}. "
+            "Give a value of that type; parts of a config are set field by field."
+        )
+    return value
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def read(text: str, modules: Iterable[types.ModuleType]) -> ExperimentConfig:
+    """Returns the config whose `repr` is `text`.
+
+    Only calls of dataclasses that `modules` define, tuples and literals are
+    accepted, so a stored config cannot run code.
+
+    Raises:
+      ValueError: If it holds anything else.
+    """
+    known = {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type) and dataclasses.is_dataclass(value)
+    }
+
+    def value_of(node: ast.AST) -> Any:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id not in known:
+                raise ValueError(
+                    "A stored config must be made of the toolkit's parts. "
+                    f"Received: {node.func.id!r}. "
+                    "Name the config with --config, which may bring its own."
+                )
+            fields = {word.arg: value_of(word.value) for word in node.keywords}
+            return known[node.func.id](*map(value_of, node.args), **fields)
+        if isinstance(node, ast.Tuple):
+            return tuple(value_of(entry) for entry in node.elts)
+        return ast.literal_eval(node)
+
+    return value_of(ast.parse(text, mode="eval").body)

@@ -1,0 +1,181 @@
+"""The manifest beside the shards: what a folder of records holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from affect_tf import files
+from affect_tf.data.sample import SCHEMA_VERSION
+from affect_tf.errors import UserError
+from affect_tf.labels.taxonomy import Taxonomy
+
+#: Name of the manifest inside its folder.
+FILE_NAME = "manifest.json"
+
+#: The splits, in the order in which they are reported.
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One TFRecord file; all its samples are of one split, source and task set.
+
+    Attributes:
+      file: Path inside the folder, with forward slashes.
+      split: "train", "validation" or "test".
+      source: The data set or subset that its samples come from.
+      tasks: The tasks that label every sample in it; empty where none does.
+      samples: Number of records.
+      frames: Number of pictures, at least `samples`.
+      bytes: Size of the file.
+      sha256: Checksum of the file, in hexadecimal.
+    """
+
+    file: str
+    split: str
+    source: str
+    tasks: tuple[str, ...]
+    samples: int
+    frames: int
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a folder of records holds.
+
+    Attributes:
+      taxonomy: The vocabulary that the records are encoded with.
+      shards: Every file, in order of name.
+      counts: split -> frames, samples, subjects (numbers); by_source, by_task,
+        label_sets ("expr+va", or "none") and classes (frames of each); and
+        action_units, name -> {labelled, positive} frames.
+      seed: Seed of the order of the samples (and of a split made by the builder).
+      frames_per_sample: The shortest and the longest clip, {"min", "max"}.
+      image_size: Side of every stored picture in pixels.
+      created_by: Program and version.
+      rejected: Rows of the input that are listed in `rejected.csv`.
+      fingerprint: Of the plan that the shards were built from.
+      schema_version: Of the records and of this file.
+    """
+
+    taxonomy: Taxonomy
+    shards: tuple[Shard, ...]
+    counts: dict[str, dict[str, Any]]
+    seed: int
+    frames_per_sample: dict[str, int]
+    image_size: int
+    created_by: str = ""
+    rejected: int = 0
+    fingerprint: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike[str]) -> Manifest:
+        """Reads the manifest of a folder.
+
+        Raises:
+          UserError: If the folder or its manifest is missing, damaged, or written
+            for another schema.
+        """
+        path = pathlib.Path(directory) / FILE_NAME
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            version = fields["schema_version"]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UserError(
+                f"A data folder must hold {FILE_NAME}. "
+                f"Received: {os.fspath(directory)!r}, which does not. "
+                "Build the data with 'python -m tfrecords_builder --help', or name "
+                "the folder that it was built into."
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(path, error) from error
+        if version != SCHEMA_VERSION:
+            raise UserError(
+                f"Records must be of schema version {SCHEMA_VERSION}. "
+                f"Received: {version} in {path}. "
+                "Build the data again with this version of the toolkit."
+            )
+        try:
+            fields["taxonomy"] = Taxonomy.from_json(fields["taxonomy"])
+            fields["shards"] = tuple(
+                Shard(**{**shard, "tasks": tuple(shard["tasks"])})
+                for shard in fields["shards"]
+            )
+            return cls(**fields)
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(path, error) from error
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Writes the manifest into a folder, as one whole."""
+        fields = {"schema_version": self.schema_version, "created_by": self.created_by}
+        fields |= {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+        }
+        fields["taxonomy"] = self.taxonomy.to_json()
+        fields["shards"] = [dataclasses.asdict(shard) for shard in self.shards]
+        text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+        files.write_text(pathlib.Path(directory) / FILE_NAME, text)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that have samples, in the order of `SPLITS`."""
+        present = {shard.split for shard in self.shards}
+        return tuple(split for split in SPLITS if split in present)
+
+    def select(
+        self,
+        split: str,
+        task: str | None = None,
+        sources: Sequence[str] = ("*",),
+    ) -> tuple[Shard, ...]:
+        """Returns the shards to read, in order of name.
+
+        Args:
+          split: "train", "validation" or "test".
+          task: Keeps the shards whose samples all have a label for it; None keeps
+            all.
+          sources: Patterns of source names, as in a shell ("affwild2", "disfa*").
+
+        Returns:
+          The shards; none where nothing matches.
+        """
+        return tuple(
+            shard
+            for shard in self.shards
+            if shard.split == split
+            and (task is None or task in shard.tasks)
+            and any(fnmatch.fnmatchcase(shard.source, pattern) for pattern in sources)
+        )
+
+    def count(
+        self,
+        split: str,
+        task: str | None = None,
+        sources: Sequence[str] = ("*",),
+        unit: str = "frames",
+    ) -> int:
+        """Returns how many frames (or samples) the selected shards hold.
+
+        Args:
+          split: As for `select`.
+          task: As for `select`.
+          sources: As for `select`.
+          unit: "frames" or "samples".
+        """
+        return sum(getattr(s, unit) for s in self.select(split, task, sources))
+
+
+def _damaged(path: pathlib.Path, error: Exception) -> UserError:
+    return UserError(
+        f"A manifest must be what the builder wrote. Received: {path}, which is "
+        f"damaged ({type(error).__name__}: {error}). Build the data again."
+    )

@@ -1,0 +1,114 @@
+"""Reads one record in plain Python, with an error for whatever is wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from affect_tf.data.sample import Frame
+from affect_tf.data.sample import Sample
+from affect_tf.labels.taxonomy import Taxonomy
+
+
+def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
+    """Reads one record: the inverse of `records.encode`.
+
+    Meant for checks and for looking at single records; `records.parse` is the fast way.
+
+    Args:
+      serialized: What `records.encode` returned.
+      taxonomy: The vocabulary that it was encoded with.
+
+    Raises:
+      ValueError: If these are not the bytes of a sample in this vocabulary.
+    """
+    try:
+        feature = tf.train.Example.FromString(serialized).features.feature
+    except Exception as error:  # The protobuf back ends raise different types.
+        raise ValueError(
+            "A record must be a serialized tf.train.Example. "
+            f"Received: {len(serialized)} other bytes. Build the data again."
+        ) from error
+    images = feature["image"].bytes_list.value
+    columns = {
+        name: _frame_rows(feature, name, width, len(images))
+        for name, width in _widths(taxonomy).items()
+    }
+    return Sample(
+        frames=tuple(
+            _frame(image, {name: rows[t] for name, rows in columns.items()}, taxonomy)
+            for t, image in enumerate(images)
+        ),
+        **{
+            name: _text(feature, name)
+            for name in ("key", "source", "subject", "video", "split")
+        },
+    )
+
+
+def _widths(taxonomy: Taxonomy) -> dict[str, int]:
+    """Returns how many numbers of each feature belong to one frame."""
+    num_units = len(taxonomy.action_units)
+    has_expressions, has_va = int(bool(taxonomy.expressions)), int(taxonomy.has_va)
+    return {
+        "frame": 1,
+        "expr": has_expressions,
+        "expr_mask": has_expressions,
+        "au": num_units,
+        "au_mask": num_units,
+        "va": 2 * has_va,
+        "va_mask": has_va,
+    }
+
+
+def _frame_rows(
+    feature: Mapping[str, tf.train.Feature], name: str, width: int, num_frames: int
+) -> list[Sequence[float]]:
+    """Returns a feature's numbers, one list a frame."""
+    kind = "float_list" if name == "va" else "int64_list"
+    values = getattr(feature[name], kind).value
+    if not num_frames or len(values) != width * num_frames:
+        raise ValueError(
+            f"Feature {name!r} of a record must hold {width} numbers for each of "
+            f"its {num_frames} pictures. Received: {len(values)}. "
+            "Check that the manifest's taxonomy is the one it was built with."
+        )
+    return [values[t * width : (t + 1) * width] for t in range(num_frames)]
+
+
+def _frame(
+    image: bytes, row: Mapping[str, Sequence[float]], taxonomy: Taxonomy
+) -> Frame:
+    """Returns one frame of a decoded record."""
+    expression = None
+    if taxonomy.expressions and row["expr_mask"][0]:
+        index = row["expr"][0]
+        if not 0 <= index < len(taxonomy.expressions):
+            raise ValueError(
+                "A class index of a record must lie in its taxonomy. "
+                f"Received: expr={index} of {len(taxonomy.expressions)} classes. "
+                "Build the data again."
+            )
+        expression = taxonomy.expressions[index]
+    labelled = zip(taxonomy.action_units, row["au"], row["au_mask"], strict=True)
+    has_va = taxonomy.has_va and row["va_mask"][0]
+    return Frame(
+        image=image,
+        expression=expression,
+        action_units={name: int(value) for name, value, mask in labelled if mask},
+        valence=row["va"][0] if has_va else None,
+        arousal=row["va"][1] if has_va else None,
+        number=row["frame"][0],
+    )
+
+
+def _text(feature: Mapping[str, tf.train.Feature], name: str) -> str:
+    values = feature[name].bytes_list.value
+    if len(values) != 1:
+        raise ValueError(
+            f"Feature {name!r} of a record must hold one string. "
+            f"Received: {len(values)}. Build the data again."
+        )
+    return values[0].decode()

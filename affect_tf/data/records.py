@@ -1,0 +1,209 @@
+"""The one record schema: a clip of faces with the labels that each frame has.
+
+A sample is a clip of T >= 1 frames (a still is T = 1), stored as one
+`tf.train.Example`. Beside every label lies a mask, so that a missing label is
+data and not a number that means "missing":
+
+    key, source, subject, video, split   bytes, one each
+    image       bytes  [T]     JPEG or PNG
+    frame       int64  [T]     frame number in the video, 0 in a still
+    expr        int64  [T]     class index; with expr_mask [T]
+    au          int64  [T*U]   0 or 1, frame by frame; with au_mask [T*U]
+    va          float  [T*2]   valence, arousal in [-1, 1]; with va_mask [T]
+
+Indices are positions in the taxonomy of the manifest beside the shards. A task
+that this taxonomy lacks has no features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from affect_tf.data.sample import check
+from affect_tf.data.sample import Frame
+from affect_tf.data.sample import Sample
+from affect_tf.data.sample import SCHEMA_VERSION
+from affect_tf.labels.taxonomy import Taxonomy
+
+__all__ = ["SCHEMA_VERSION", "Frame", "Rows", "Sample", "encode", "parse"]
+
+_CLIP_FEATURES = ("key", "source", "subject", "video", "split")
+
+
+class Rows(NamedTuple):
+    """A parsed batch, one row a frame; R is the sum of the samples' T.
+
+    Attributes:
+      image: string [R]. JPEG or PNG bytes.
+      labels: task -> expr int32 [R], au float32 [R, U], va float32 [R, 2]; 0
+        where masked.
+      masks: task -> expr float32 [R], au float32 [R, U], va float32 [R]; 1
+        where labelled, else 0.
+      key: string [R]. Key of the row's sample.
+      subject: string [R].
+      video: string [R].
+      source: string [R].
+      frame: int64 [R]. Frame number.
+      sample: int64 [R]. Position of the row's sample in the batch.
+    """
+
+    image: tf.Tensor
+    labels: dict[str, tf.Tensor]
+    masks: dict[str, tf.Tensor]
+    key: tf.Tensor
+    subject: tf.Tensor
+    video: tf.Tensor
+    source: tf.Tensor
+    frame: tf.Tensor
+    sample: tf.Tensor
+
+
+def encode(sample: Sample, taxonomy: Taxonomy) -> bytes:
+    """Serializes a sample; equal samples give equal bytes.
+
+    Args:
+      sample: What to store. Labels are named, in any accepted spelling.
+      taxonomy: The vocabulary of the data set.
+
+    Returns:
+      A serialized `tf.train.Example`.
+
+    Raises:
+      ValueError: If a label is out of range or missing from `taxonomy`, valence
+        comes without arousal, or the sample has no frame, key or picture.
+    """
+    check(sample, taxonomy)
+    frames = sample.frames
+    features = {
+        name: _bytes([getattr(sample, name).encode()]) for name in _CLIP_FEATURES
+    }
+    features["image"] = _bytes([frame.image for frame in frames])
+    features["frame"] = _integers([frame.number for frame in frames])
+    if taxonomy.expressions:
+        names = [frame.expression for frame in frames]
+        features["expr"] = _integers(
+            [0 if name is None else taxonomy.expression_index(name) for name in names]
+        )
+        features["expr_mask"] = _integers([int(name is not None) for name in names])
+    if taxonomy.action_units:
+        units = [
+            (f.action_units, name) for f in frames for name in taxonomy.action_units
+        ]
+        features["au"] = _integers([int(known.get(name, 0)) for known, name in units])
+        features["au_mask"] = _integers([int(name in known) for known, name in units])
+    if taxonomy.has_va:
+        pairs = [(f.valence or 0.0, f.arousal or 0.0) for f in frames]
+        features["va"] = _floats([value for pair in pairs for value in pair])
+        features["va_mask"] = _integers([int(f.valence is not None) for f in frames])
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def parse(serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy) -> Rows:
+    """Parses a batch of records into one row a frame.
+
+    Labels go from one vocabulary to the other by name: a frame whose class
+    `wanted` lacks is masked, and so is a unit that `stored` lacks.
+
+    Args:
+      serialized: string [N]. Serialized samples; N may be 0.
+      stored: The vocabulary that they were encoded with.
+      wanted: The vocabulary of the result.
+
+    Returns:
+      `Rows`; labels and masks hold the tasks of `wanted` and no others.
+
+    Raises:
+      tf.errors.InvalidArgumentError: If a record is not in the schema.
+    """
+    features = tf.io.parse_example(serialized, _specification(stored, wanted))
+    image = features["image"].flat_values
+    sample = features["image"].value_rowids()
+
+    def column(name: str, width: int) -> tf.Tensor:
+        # The picture count rules, so a short label list is an error right here;
+        # a feature that `stored` lacks is a column of zeros, or no column.
+        if name not in features:
+            return tf.zeros([tf.size(image), width], tf.int64)
+        return tf.reshape(features[name].flat_values, [tf.size(image), width])
+
+    labels, masks = {}, {}
+    if "expr" in wanted.tasks:
+        index, mask = column("expr", 1)[:, 0], column("expr_mask", 1)[:, 0]
+        labels["expr"], masks["expr"] = _wanted_expressions(index, mask, stored, wanted)
+    if "au" in wanted.tasks:
+        width = len(stored.action_units)
+        positions = wanted.action_units_from(stored)
+        masks["au"] = _wanted_columns(column("au_mask", width), positions)
+        labels["au"] = _wanted_columns(column("au", width), positions) * masks["au"]
+    if "va" in wanted.tasks:
+        masks["va"] = tf.cast(column("va_mask", 1)[:, 0], tf.float32)
+        labels["va"] = tf.cast(column("va", 2), tf.float32) * masks["va"][:, None]
+    return Rows(
+        image=image,
+        labels=labels,
+        masks=masks,
+        frame=column("frame", 1)[:, 0],
+        sample=sample,
+        **{
+            name: tf.gather(features[name], sample)
+            for name in ("key", "subject", "video", "source")
+        },
+    )
+
+
+def _specification(stored: Taxonomy, wanted: Taxonomy) -> dict[str, object]:
+    """Returns the features to parse: only those that someone will read."""
+    columns = {"image": tf.string, "frame": tf.int64}
+    for task in stored.tasks:
+        if task in wanted.tasks:
+            columns[task] = tf.float32 if task == "va" else tf.int64
+            columns[f"{task}_mask"] = tf.int64
+    return {
+        **{
+            name: tf.io.FixedLenFeature([], tf.string)
+            for name in ("key", "source", "subject", "video")
+        },
+        **{
+            name: tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
+            for name, dtype in columns.items()
+        },
+    }
+
+
+def _wanted_expressions(
+    index: tf.Tensor, mask: tf.Tensor, stored: Taxonomy, wanted: Taxonomy
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Maps class indices between vocabularies; masks classes that have no place."""
+    index = tf.cast(index, tf.int32)
+    mask = tf.cast(mask, tf.int32)
+    if stored.expressions and stored.expressions != wanted.expressions:
+        table = stored.expressions_from(wanted)
+        index = tf.gather(tf.constant(table, tf.int32), index)
+        mask = tf.where(index < 0, 0, mask)
+    return index * mask, tf.cast(mask, tf.float32)
+
+
+def _wanted_columns(values: tf.Tensor, positions: Sequence[int]) -> tf.Tensor:
+    """Picks columns as float32; those at position -1 are zeros."""
+    values = tf.cast(values, tf.float32)
+    if tuple(positions) == tuple(range(values.shape[1])):
+        return values
+    values = tf.pad(values, [[0, 0], [0, 1]])
+    last = values.shape[1] - 1
+    return tf.gather(values, [p if p >= 0 else last for p in positions], axis=1)
+
+
+def _bytes(values: Sequence[bytes]) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def _integers(values: Sequence[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def _floats(values: Sequence[float]) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))

@@ -1,0 +1,135 @@
+"""What one sample is: frames of one subject, and the labels that each has."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+from affect_tf.labels import taxonomy as taxonomy_lib
+from affect_tf.labels.taxonomy import Taxonomy
+
+#: Version of the stored records. It goes up when older ones can no longer be read.
+SCHEMA_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """One aligned face and what is known about it.
+
+    Attributes:
+      image: The bytes of a JPEG or PNG file.
+      expression: Class name, or None where nobody labelled it.
+      action_units: "AU4" -> 0 or 1; a unit that is absent is unlabelled.
+      valence: In [-1, 1], or None; never without `arousal`.
+      arousal: In [-1, 1], or None; never without `valence`.
+      number: Frame number in the video, 0 in a still.
+    """
+
+    image: bytes
+    expression: str | None = None
+    action_units: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    valence: float | None = None
+    arousal: float | None = None
+    number: int = 0
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that label this frame; `au` where any unit is labelled."""
+        labelled = {
+            "expr": self.expression is not None,
+            "au": bool(self.action_units),
+            "va": self.valence is not None,
+        }
+        return tuple(task for task in taxonomy_lib.TASKS if labelled[task])
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """A clip: frames of one subject, in order.
+
+    Attributes:
+      key: Unique in the data set, for people and for stable hashes.
+      frames: At least one.
+      source: The data set or subset that it comes from.
+      subject: Who is seen; unique within `source`.
+      video: The film that it is cut from; empty for a still.
+      split: "train", "validation" or "test".
+    """
+
+    key: str
+    frames: tuple[Frame, ...]
+    source: str
+    subject: str
+    video: str = ""
+    split: str = "train"
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that label at least one frame, in the order of `TASKS`."""
+        labelled = {task for frame in self.frames for task in frame.tasks}
+        return tuple(task for task in taxonomy_lib.TASKS if task in labelled)
+
+
+def check(sample: Sample, taxonomy: Taxonomy) -> None:
+    """Checks that a sample can be stored in a vocabulary.
+
+    Args:
+      sample: Whatever a reader made.
+      taxonomy: The vocabulary of the data set.
+
+    Raises:
+      ValueError: If a label is out of range or missing from `taxonomy`, valence
+        comes without arousal, or the sample has no frame, key or picture.
+    """
+    for field in ("key", "source", "split", "frames"):
+        if not getattr(sample, field):
+            raise ValueError(
+                f"A sample must have a value for {field}. "
+                f"Received: {field}={getattr(sample, field)!r} in {sample.key!r}. "
+                "Fill it in, or leave the sample out."
+            )
+    for frame in sample.frames:
+        if not frame.image:
+            raise ValueError(
+                "A frame must have the bytes of a picture. "
+                f"Received: image=b'' in {sample.key!r}. Leave the frame out."
+            )
+        if frame.expression is not None:
+            taxonomy.expression_index(frame.expression)
+        _check_action_units(frame, sample.key, taxonomy)
+        _check_valence_arousal(frame, sample.key, taxonomy)
+
+
+def _check_action_units(frame: Frame, key: str, taxonomy: Taxonomy) -> None:
+    for name, value in frame.action_units.items():
+        if name not in taxonomy.action_units:
+            raise ValueError(
+                f"An action unit must be one of taxonomy {taxonomy.name!r}. "
+                f"Received: {name!r} in {key!r}. "
+                f"{taxonomy_lib.closest(name, taxonomy.action_units)}"
+            )
+        if value not in (0, 1):
+            raise ValueError(
+                "An action unit must be 0 or 1. "
+                f"Received: {name}={value!r} in {key!r}. "
+                "Leave an unlabelled unit out."
+            )
+
+
+def _check_valence_arousal(frame: Frame, key: str, taxonomy: Taxonomy) -> None:
+    pair = (frame.valence, frame.arousal)
+    known = [value for value in pair if value is not None]
+    in_range = all(math.isfinite(value) and -1 <= value <= 1 for value in known)
+    if len(known) == 1 or not in_range:
+        raise ValueError(
+            "Valence and arousal must both lie in [-1, 1], or both be None. "
+            f"Received: valence={pair[0]}, arousal={pair[1]} in {key!r}. "
+            "Correct the label, or leave it out."
+        )
+    if known and not taxonomy.has_va:
+        raise ValueError(
+            f"Taxonomy {taxonomy.name!r} must have valence and arousal to store them. "
+            f"Received: valence={pair[0]}, arousal={pair[1]} in {key!r}. "
+            "Set has_va=True."
+        )

@@ -1,0 +1,1 @@
+"""Scores of a whole data set, their intervals and their pictures."""

@@ -1,0 +1,1 @@
+"""Label vocabularies: expressions, action units, valence-arousal bins."""

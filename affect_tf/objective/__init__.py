@@ -1,0 +1,1 @@
+"""The masked multitask objective: losses, mixing, tasks."""

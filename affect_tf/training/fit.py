@@ -1,0 +1,152 @@
+"""One run from its first step, or from where it stopped, to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import signal
+from collections.abc import Callable
+from collections.abc import Iterator
+
+import rich.console
+import tensorflow as tf
+
+from affect_tf.config import ExperimentConfig
+from affect_tf.config import Stage
+from affect_tf.data.input_pipeline import Faces
+from affect_tf.errors import UserError
+from affect_tf.evaluation import predictions as predictions_lib
+from affect_tf.evaluation.evaluator import evaluate
+from affect_tf.evaluation.scores import Scores
+from affect_tf.objective.tasks import Task
+from affect_tf.training import checkpoints
+from affect_tf.training.progress import Progress
+from affect_tf.training.tensorboard import TensorBoard
+from affect_tf.training.trainer import NonFiniteLossError
+from affect_tf.training.trainer import Trainer
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+      epochs: Epochs trained, over all its processes.
+      best_epoch: The epoch whose weights were kept.
+      was_finished: Whether there was nothing left to do.
+    """
+
+    epochs: int
+    best_epoch: int
+    was_finished: bool
+
+
+def scorer(
+    model: tf.keras.Model, tasks: tuple[Task, ...]
+) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """Returns the function from batch inputs to decoded scores of each task."""
+
+    @tf.function(reduce_retracing=True)
+    def scores(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        logits = model(inputs, training=False)
+        return {task.name: task.decode(logits[task.name]) for task in tasks}
+
+    return scores
+
+
+def fit(
+    *,
+    trainer: Trainer,
+    stage: Stage,
+    config: ExperimentConfig,
+    faces: Faces,
+    seed: int,
+    run: pathlib.Path,
+    name: str,
+    console: rich.console.Console,
+) -> Outcome:
+    """Trains until the last epoch, or until the patience ends.
+
+    Continues from the latest checkpoint in `run` where there is one. After each
+    epoch it scores the whole validation split, keeps the weights with the best
+    overall score and saves the whole state.
+
+    Raises:
+      UserError: If the loss stops being finite.
+      KeyboardInterrupt: On Ctrl-C or a termination signal, after saving the state.
+    """
+    state = checkpoints.RunState()
+    keeper = checkpoints.Checkpoints(run, trainer, state)
+    if keeper.resume():
+        if bool(state.finished):
+            return Outcome(int(state.epoch), int(state.best_epoch), True)
+        console.print(f"{name}: continuing after step {int(trainer.step)}")
+    steps = faces.steps_per_epoch(config.sources, config.batch_size)
+    score = scorer(trainer.model, config.tasks)
+    board = TensorBoard(
+        run / "tensorboard", config.taxonomy, repr(config), int(trainer.step)
+    )
+    progress = Progress(console, name, stage.epochs * steps, steps)
+    with progress, _interruptible(), board:
+        progress.start(int(trainer.step))
+        batches = iter(
+            faces.training(
+                config.sources,
+                config.batch_size,
+                config.augmentation,
+                seed,
+                first_step=int(trainer.step),
+            )
+        )
+        try:
+            while not bool(state.finished):
+                remaining = (int(state.epoch) + 1) * steps - int(trainer.step)
+                for log in trainer.run(batches, remaining, max(1, min(20, steps // 4))):
+                    progress.update(log)
+                    board.steps(log, trainer)
+                validation = faces.evaluation(
+                    "validation", config.evaluation_batch_size
+                )
+                predictions = predictions_lib.collect([score], validation)
+                scores = evaluate(predictions, config.taxonomy)
+                is_best = _close_epoch(state, stage, scores)
+                if is_best:
+                    keeper.save_best()
+                keeper.save_latest()
+                progress.epoch(int(state.epoch), scores, is_best)
+                board.epoch(int(trainer.step), scores, predictions, validation)
+        except NonFiniteLossError as error:
+            raise UserError(str(error)) from error
+        except KeyboardInterrupt:
+            keeper.save_latest()
+            raise
+    return Outcome(int(state.epoch), int(state.best_epoch), False)
+
+
+def _close_epoch(state: checkpoints.RunState, stage: Stage, scores: Scores) -> bool:
+    """Books an epoch's scores; returns whether they are the best so far."""
+    state.epoch.assign_add(1)
+    # Without any validation label the latest weights are the best that is known.
+    overall = float("-inf") if scores.overall is None else scores.overall
+    is_best = scores.overall is None or overall > float(state.best)
+    if is_best:
+        state.best.assign(overall)
+        state.best_epoch.assign(state.epoch)
+    is_stale = stage.patience is not None and state.stale_epochs >= stage.patience
+    state.finished.assign(int(state.epoch) >= stage.epochs or is_stale)
+    return is_best
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Makes a termination signal end the run as Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

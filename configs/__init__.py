@@ -1,0 +1,1 @@
+"""Experiments: one configuration a file."""

@@ -1,0 +1,114 @@
+import dataclasses
+
+import pytest
+
+from affect_tf import config as config_lib
+from affect_tf.commands import session
+from affect_tf.labels.taxonomy import ABAW1
+from affect_tf.labels.taxonomy import Taxonomy
+from configs import deng2020
+from configs import deng2020_small
+from configs import sample
+
+CONFIGS = [deng2020, deng2020_small, sample]
+
+
+@pytest.mark.parametrize("module", CONFIGS)
+def test_a_stored_config_reads_back_as_the_same_object(module):
+    config = module.config().for_taxonomy(ABAW1)
+    text = session.layout(config)
+    assert config_lib.read(text, session._CONFIG_MODULES) == config
+    assert config_lib.read(repr(config), session._CONFIG_MODULES) == config
+
+
+@pytest.mark.parametrize(
+    "text", ["__import__('os').getcwd()", "ExperimentConfig.__init__", "open('x')"]
+)
+def test_a_stored_config_cannot_run_code(text):
+    with pytest.raises(ValueError):
+        config_lib.read(text, session._CONFIG_MODULES)
+
+
+@pytest.mark.parametrize(
+    "assignment, path, expected",
+    [
+        ("teacher.epochs=5", ("teacher", "epochs"), 5),
+        ("student.learning_rate.rate=1e-3", ("student", "learning_rate", "rate"), 1e-3),
+        ("teacher.patience=2", ("teacher", "patience"), 2),
+        ("teacher.patience=None", ("teacher", "patience"), None),
+        ("pretrained=weights.npz", ("pretrained",), "weights.npz"),
+        ("precision=float32", ("precision",), "float32"),
+        ("augmentation.translation=0", ("augmentation", "translation"), 0.0),
+        ("augmentation.horizontal_flip=False", ("augmentation", "horizontal_flip"), 0),
+    ],
+)
+def test_an_override_replaces_one_field_with_its_type(assignment, path, expected):
+    value = config_lib.override(sample.config(), assignment)
+    for name in path:
+        value = getattr(value, name)
+    assert value == expected
+
+
+def test_an_override_reaches_entries_of_a_tuple_by_name_and_by_position():
+    config = config_lib.override(
+        sample.config(), "tasks.expr.distilled.temperature=2.5"
+    )
+    assert config.tasks[0].distilled.temperature == 2.5
+    assert config.tasks[1] == sample.config().tasks[1]
+    assert config_lib.override(config, "sources.2.share=3").sources[2].share == 3
+
+
+@pytest.mark.parametrize(
+    "assignment, message",
+    [
+        ("teacher.epoch=5", "Did you mean 'epochs'"),
+        ("techer.epochs=5", "Did you mean 'teacher'"),
+        ("teacher.epochs=many", "Field teacher.epochs must be int"),
+        ("teacher.epochs=2.5", "Field teacher.epochs must be int"),
+        ("teacher.epochs=True", "Field teacher.epochs must be int"),
+        ("teacher.epochs=0", "Stage.epochs must be at least 1"),
+        ("teacher", "must read key.path=value"),
+        ("teacher.epochs.more=1", "must follow the fields"),
+        ("tasks.exp.distilled=1", "Did you mean 'expr'"),
+        ("tasks.expr=1", "must end at a field"),
+        ("student.mix=1", "set field by field"),
+    ],
+)
+def test_a_wrong_override_says_what_is_wrong(assignment, message):
+    with pytest.raises(ValueError, match=message):
+        config_lib.override(sample.config(), assignment)
+
+
+def test_a_config_keeps_only_the_tasks_and_sources_that_the_data_have():
+    config = sample.config().for_taxonomy(Taxonomy("va only"))
+    assert [task.name for task in config.tasks] == ["va"]
+    assert [source.task for source in config.sources] == ["va"]
+
+
+def test_a_config_without_a_task_in_common_with_its_data_is_refused():
+    with pytest.raises(ValueError, match="must share a task with its data"):
+        sample.config().for_taxonomy(Taxonomy("none", has_va=False))
+
+
+@pytest.mark.parametrize(
+    "field, value, message",
+    [
+        ("tasks", (), "each task once"),
+        ("sources", (), "must not be empty"),
+        ("batch_size", 0, "batch_size must be at least 1"),
+        ("num_students", 0, "num_students must be at least 1"),
+    ],
+)
+def test_an_impossible_config_is_refused(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(sample.config(), **{field: value})
+
+
+def test_the_paper_of_deng_has_the_published_hyperparameters():
+    config = deng2020.config()
+    assert (config.teacher.epochs, config.student.epochs) == (8, 3)
+    assert config.architecture.image_size == 112
+    assert config.student.mix.labelled.supervised == 0.6
+    assert [task.name for task in config.tasks] == ["expr", "au", "va"]
+    assert config.tasks[0].distilled.temperature == 1.5
+    assert config.tasks[2].num_bins == 20

@@ -1,0 +1,85 @@
+"""From rows of the table to serialized samples, picture by picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from affect_tf.data import records
+from tfrecords_builder import annotations as annotations_lib
+from tfrecords_builder import pictures
+from tfrecords_builder.annotations import Annotations
+from tfrecords_builder.annotations import Reject
+from tfrecords_builder.plan import PlannedShard
+
+
+class Written(NamedTuple):
+    """What became of one clip.
+
+    Attributes:
+      record: The serialized sample, or None where it was rejected.
+      frames: Frames in it.
+      rejects: Frames that were left out.
+      rows: Rows of the table that it was made of.
+    """
+
+    record: bytes | None
+    frames: int
+    rejects: list[Reject]
+    rows: int
+
+
+def encode(
+    table: pd.DataFrame, planned: PlannedShard, annotations: Annotations, size: int
+) -> list[Written]:
+    """Returns the samples of a few rows, which must be whole clips, in order.
+
+    Args:
+      table: Rows of a plan's table.
+      planned: The shard that they belong to.
+      annotations: Where the pictures come from.
+      size: Side of the stored pictures.
+    """
+    clips: dict[str, list] = {}
+    for row in table.itertuples(index=False):
+        clips.setdefault(row.clip, []).append(row)
+    return [_sample(rows, planned, annotations, size) for rows in clips.values()]
+
+
+def _sample(
+    rows: list, planned: PlannedShard, annotations: Annotations, size: int
+) -> Written:
+    """Encodes one clip without the frames that have no readable picture."""
+    taxonomy = annotations.taxonomy
+    frames, rejects = [], []
+
+    def reject(row: NamedTuple, reason: str) -> None:
+        rejects.append(Reject(annotations.origin, row.row, "file", row.key, reason))
+
+    for row in rows:
+        try:
+            image = pictures.prepare(annotations.read_image(row.key), size)
+        except OSError as error:
+            reject(row, f"cannot be read ({error.strerror or error})")
+        except pictures.PictureError as error:
+            reject(row, str(error))
+        else:
+            frames.append(annotations_lib.frame(row, taxonomy.action_units, image))
+    first = rows[0]
+    sample = records.Sample(
+        key=first.clip,
+        frames=tuple(frames),
+        source=first.source,
+        subject=first.subject,
+        video=first.video,
+        split=first.split,
+    )
+    # Every sample of a shard has its tasks. A clip that lost them goes as a whole.
+    if sample.tasks != planned.tasks or not frames:
+        lost = {reject.value for reject in rejects}
+        for row in rows:
+            if row.key not in lost:
+                reject(row, "is in a clip whose labelled frames cannot be read")
+        return Written(None, 0, rejects, len(rows))
+    return Written(records.encode(sample, taxonomy), len(frames), rejects, len(rows))

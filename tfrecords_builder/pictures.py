@@ -1,0 +1,71 @@
+"""The bytes of one picture on their way into a record."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+#: Quality of pictures that have to be encoded again.
+JPEG_QUALITY = 95
+#: Formats that every reader of the records decodes.
+_KEPT_FORMATS = ("JPEG", "PNG")
+
+
+class PictureError(ValueError):
+    """The bytes are no picture, or not a whole one."""
+
+
+def prepare(data: bytes, size: int) -> bytes:
+    """Returns a JPEG or PNG of the wanted size, untouched where it already is one.
+
+    Another size is resized without regard to its aspect (bilinear, antialiased, as
+    `affect_tf.data.images` does, but in integers, so that every machine gives the
+    same bytes) and encoded once, as a JPEG.
+
+    Args:
+      data: A file in any format that Pillow reads.
+      size: Side of the result in pixels.
+
+    Raises:
+      PictureError: If the picture cannot be decoded to its end.
+    """
+    image = _decoded(data)
+    if image.format in _KEPT_FORMATS and image.size == (size, size):
+        return data
+    if image.mode.startswith("I"):
+        # 16-bit grey: the upper byte, where a plain conversion would clip.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    resized = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    stream = io.BytesIO()
+    resized.save(stream, "JPEG", quality=JPEG_QUALITY)
+    return stream.getvalue()
+
+
+def check(data: bytes, size: int) -> None:
+    """Checks the bytes of a stored picture.
+
+    Raises:
+      PictureError: If it cannot be decoded to its end, or has another size.
+    """
+    image = _decoded(data)
+    if image.format not in _KEPT_FORMATS or image.size != (size, size):
+        width, height = image.size
+        raise PictureError(
+            f"is a {image.format} of {width}x{height} pixels, not a JPEG or PNG of "
+            f"{size}x{size}"
+        )
+
+
+def _decoded(data: bytes) -> Image.Image:
+    if not data:
+        raise PictureError("is an empty file")
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+    except Image.UnidentifiedImageError as error:
+        raise PictureError("is not a picture") from error
+    except Exception as error:  # Pillow's decoders raise a dozen different types.
+        raise PictureError(f"cannot be decoded ({error})") from error
+    return image

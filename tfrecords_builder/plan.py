@@ -1,0 +1,172 @@
+"""Which sample goes into which shard, and in which order.
+
+A plan is a pure function of the annotations and the options, so a build that was
+stopped finds its place again, and every machine writes the same files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+import affect_tf
+from affect_tf.data.sample import SCHEMA_VERSION
+from affect_tf.labels.taxonomy import TASKS
+from tfrecords_builder import pictures
+from tfrecords_builder.annotations import Annotations
+from tfrecords_builder.annotations import DEFAULTS
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedShard:
+    """One file to write.
+
+    Attributes:
+      file: Path inside the folder.
+      split: Of all its samples.
+      source: Of all its samples.
+      tasks: Those that label every sample in it.
+      start: Its first row in the plan's table.
+      stop: One past its last row.
+    """
+
+    file: str
+    split: str
+    source: str
+    tasks: tuple[str, ...]
+    start: int
+    stop: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a build will write.
+
+    Attributes:
+      table: The annotations in the order in which they are written; the rows of a
+        clip are neighbours.
+      shards: The files, in order of name and of rows.
+      fingerprint: Differs whenever the files would.
+    """
+
+    table: pd.DataFrame
+    shards: tuple[PlannedShard, ...]
+    fingerprint: str
+
+
+def make(annotations: Annotations, size: int, seed: int, frames_per_shard: int) -> Plan:
+    """Returns the plan of a build.
+
+    Samples of one split, source and set of labelled tasks share their files. Within
+    such a group the order is that of a seeded hash of the sample's key, so the clips
+    of one video lie far apart, whatever the order of the input.
+
+    Args:
+      annotations: Checked annotations.
+      size: Side of the stored pictures.
+      seed: Seed of the order.
+      frames_per_shard: Target size of a file.
+    """
+    table = annotations.table.reset_index(drop=True)
+    clips = table["clip"].to_numpy()
+    code, unique = pd.factorize(clips)
+    digests = np.array([_digest(clip, seed) for clip in unique], np.uint64)
+    group = (
+        table["split"] + "/" + table["source"] + "." + _task_names(table, annotations)
+    )
+    order = table.assign(_group=group, _digest=digests[code]).sort_values(
+        ["_group", "_digest", "clip", "frame", "key"], kind="stable"
+    )
+    group = order.pop("_group").to_numpy()
+    order = order.drop(columns="_digest").reset_index(drop=True)
+    shards = []
+    edges = np.flatnonzero(group[1:] != group[:-1]) + 1
+    bounds = [0, *edges.tolist(), len(group)]
+    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        shards += _shards(group[start], order, start, stop, frames_per_shard)
+    fingerprint = _fingerprint(order, annotations, size, seed, frames_per_shard)
+    return Plan(order, tuple(shards), fingerprint)
+
+
+def labelled(table: pd.DataFrame, units: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Returns task -> bool [N]: whether each frame has a label for it."""
+    return {
+        "expr": table["expression"].notna().to_numpy(),
+        "au": table[list(units)].notna().any(axis=1).to_numpy(bool),
+        "va": table["valence"].notna().to_numpy(),
+    }
+
+
+def clip_starts(clips: np.ndarray) -> np.ndarray:
+    """Returns the positions at which a new clip begins, in an ordered table."""
+    return np.flatnonzero(np.r_[True, clips[1:] != clips[:-1]])
+
+
+def _task_names(table: pd.DataFrame, annotations: Annotations) -> pd.Series:
+    """Returns the tasks of each row's clip, written "expr+va", or "none"."""
+    flags = labelled(table, annotations.taxonomy.action_units)
+    frame = pd.DataFrame(flags).groupby(table["clip"].to_numpy()).transform("any")
+    names = pd.Series("", index=table.index, dtype=object)
+    for task in TASKS:
+        names += np.where(frame[task], f"+{task}", "")
+    return names.str[1:].replace("", "none")
+
+
+def _shards(
+    group: str, table: pd.DataFrame, start: int, stop: int, frames_per_shard: int
+) -> Iterator[PlannedShard]:
+    """Yields the shards of one group, cut between clips."""
+    path, _, tasks = group.rpartition(".")
+    split, source = path.split("/")
+    starts = clip_starts(table["clip"].to_numpy()[start:stop]) + start
+    count = min(len(starts), max(1, round((stop - start) / frames_per_shard)))
+    first = starts[[len(starts) * i // count for i in range(count)]].tolist()
+    for i, (begin, end) in enumerate(zip(first, [*first[1:], stop], strict=True)):
+        yield PlannedShard(
+            file=f"{group}-{i:05d}-of-{count:05d}.tfrecord",
+            split=split,
+            source=source,
+            tasks=() if tasks == "none" else tuple(tasks.split("+")),
+            start=begin,
+            stop=end,
+        )
+
+
+def _digest(clip: str, seed: int) -> int:
+    text = f"{seed}\0{clip}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+
+
+def _fingerprint(
+    table: pd.DataFrame,
+    annotations: Annotations,
+    size: int,
+    seed: int,
+    frames_per_shard: int,
+) -> str:
+    """Returns a checksum of everything that the files depend on, but the pictures."""
+    options = {
+        "schema_version": SCHEMA_VERSION,
+        "program": affect_tf.__version__,
+        "taxonomy": annotations.taxonomy.to_json(),
+        "size": size,
+        "jpeg_quality": pictures.JPEG_QUALITY,
+        "seed": seed,
+        "frames_per_shard": frames_per_shard,
+    }
+    checksum = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
+    for name in (*DEFAULTS, *annotations.taxonomy.action_units):
+        checksum.update(f"\0{name}\0".encode())
+        values = table[name].to_numpy()
+        if values.dtype == object:
+            checksum.update("\0".join(str(value) for value in values).encode())
+        else:
+            # One bit pattern for every NaN, and one byte order for every machine.
+            values = np.where(np.isnan(values), np.nan, values)
+            checksum.update(values.astype("<f8").tobytes())
+    return checksum.hexdigest()

@@ -1,0 +1,1 @@
+"""Readers: one data set layout each, into the annotation table."""

@@ -1,0 +1,1 @@
+"""Parametric faces: the drawing behind the embedded sample data set."""
