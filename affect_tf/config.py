@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 from typing import Protocol
 
@@ -86,6 +88,8 @@ class ExperimentConfig:
       batch_size: Rows of a training batch, over all sources.
       taxonomy: Vocabulary of the model; None takes the data's own.
       augmentation: Random changes of training faces.
+      prior_correction: How much of the imbalance between expressions in the training
+        data the loss takes out, the tau of `SoftmaxCrossEntropy`; 0 is none of it.
       precision: "auto", "float32", "mixed_float16" or "mixed_bfloat16".
       seed: Of weights, shuffling and augmentation; student i adds i + 1.
       num_students: Students of an ensemble.
@@ -104,6 +108,7 @@ class ExperimentConfig:
     batch_size: int
     taxonomy: Taxonomy | None = None
     augmentation: Augmentation = Augmentation()
+    prior_correction: float = 0.0
     precision: str = "auto"
     seed: int = 0
     num_students: int = 1
@@ -131,13 +136,23 @@ class ExperimentConfig:
                     f"Received: {field}={getattr(self, field)}. Give a whole number."
                 )
 
-    def for_taxonomy(self, taxonomy: Taxonomy) -> ExperimentConfig:
-        """Returns the config with its taxonomy fixed and only the tasks in it.
+    def for_data(
+        self, taxonomy: Taxonomy, class_counts: Mapping[str, int]
+    ) -> ExperimentConfig:
+        """Returns the config with all that the data decide filled in.
+
+        Args:
+          taxonomy: Vocabulary of the model; tasks outside it are left out.
+          class_counts: Training labels of each expression, for `prior_correction`.
 
         Raises:
           ValueError: If no task is left.
         """
-        known = tuple(task for task in self.tasks if task.name in taxonomy.tasks)
+        known = tuple(
+            self._corrected(task, taxonomy, class_counts)
+            for task in self.tasks
+            if task.name in taxonomy.tasks
+        )
         if not known:
             raise ValueError(
                 "A config must share a task with its data. "
@@ -152,6 +167,19 @@ class ExperimentConfig:
         return dataclasses.replace(
             self, taxonomy=taxonomy, tasks=known, sources=sources
         )
+
+    def _corrected(
+        self, task: Task, taxonomy: Taxonomy, class_counts: Mapping[str, int]
+    ) -> Task:
+        if task.name != "expr" or not self.prior_correction:
+            return task
+        # One more of each, so that a class without a sample has a logarithm.
+        counts = [class_counts.get(name, 0) + 1 for name in taxonomy.expressions]
+        prior = tuple(round(math.log(n / sum(counts)), 4) for n in counts)
+        loss = dataclasses.replace(
+            task.supervised, log_prior=prior, tau=self.prior_correction
+        )
+        return dataclasses.replace(task, supervised=loss)
 
 
 def override(config: Any, assignment: str) -> Any:

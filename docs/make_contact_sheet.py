@@ -26,7 +26,7 @@ from tfrecords_builder.rendering import face  # noqa: E402
 from tfrecords_builder.rendering import nuisance  # noqa: E402
 from tfrecords_builder.rendering.units import UNITS  # noqa: E402
 
-_COLUMNS, _SIZE, _MARGIN, _GAP = 8, 88, 78, 3
+_COLUMNS, _SIZE, _MARGIN, _GAP = 8, 87, 78, 3
 
 
 def _picture(index: int, frame: int = 0, num_frames: int = 1) -> np.ndarray:

@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
 from affect_tf import config as config_lib
@@ -15,7 +16,7 @@ CONFIGS = [deng2020, deng2020_small, sample]
 
 @pytest.mark.parametrize("module", CONFIGS)
 def test_a_stored_config_reads_back_as_the_same_object(module):
-    config = module.config().for_taxonomy(ABAW1)
+    config = module.config().for_data(ABAW1, {})
     text = session.layout(config)
     assert config_lib.read(text, session._CONFIG_MODULES) == config
     assert config_lib.read(repr(config), session._CONFIG_MODULES) == config
@@ -80,14 +81,14 @@ def test_a_wrong_override_says_what_is_wrong(assignment, message):
 
 
 def test_a_config_keeps_only_the_tasks_and_sources_that_the_data_have():
-    config = sample.config().for_taxonomy(Taxonomy("va only"))
+    config = sample.config().for_data(Taxonomy("va only"), {})
     assert [task.name for task in config.tasks] == ["va"]
     assert [source.task for source in config.sources] == ["va"]
 
 
 def test_a_config_without_a_task_in_common_with_its_data_is_refused():
     with pytest.raises(ValueError, match="must share a task with its data"):
-        sample.config().for_taxonomy(Taxonomy("none", has_va=False))
+        sample.config().for_data(Taxonomy("none", has_va=False), {})
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,12 @@ def test_the_paper_of_deng_has_the_published_hyperparameters():
     assert [task.name for task in config.tasks] == ["expr", "au", "va"]
     assert config.tasks[0].distilled.temperature == 1.5
     assert config.tasks[2].num_bins == 20
+
+
+def test_a_prior_correction_takes_the_class_counts_of_the_data():
+    config = dataclasses.replace(sample.config(), prior_correction=0.5)
+    loss = config.for_data(ABAW1, {"neutral": 92, "anger": 1}).tasks[0].supervised
+    assert loss.tau == 0.5
+    np.testing.assert_allclose(
+        np.exp(loss.log_prior), [0.93, 0.02] + [0.01] * 5, rtol=1e-3
+    )

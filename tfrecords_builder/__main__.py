@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import rich.console
 
 from affect_tf.errors import UserError
 from affect_tf.labels import taxonomy as taxonomy_lib
-from tfrecords_builder import annotations as annotations_lib
 from tfrecords_builder import folder
 from tfrecords_builder import report
 from tfrecords_builder import verify as verify_lib
 from tfrecords_builder import writer
 from tfrecords_builder.annotations import Annotations
 from tfrecords_builder.readers import csv_folder
+from tfrecords_builder.readers import synthetic
 
 _USAGE = """
-  python -m tfrecords_builder --dataset=csv --csv=faces.csv --images=DIR --out=data/faces
+  python -m tfrecords_builder --dataset=csv --csv=FILE --images=DIR --out=data/faces
   python -m tfrecords_builder --dataset=synthetic --out=data/synthetic
   python -m tfrecords_builder verify data/faces"""
 
@@ -62,8 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         errors.print(f"error: {error}", markup=False)
         return error.exit_code
     except KeyboardInterrupt:
-        errors.print("Stopped. To continue, give the same command again.")
+        kept = " Finished shards are kept: give the same command again to continue."
+        errors.print(f"Stopped.{'' if arguments[:1] == ['verify'] else kept}")
         return 130
+    except OSError as error:
+        errors.print(f"error: {error}", markup=False)
+        return 1
 
 
 def _build(
@@ -139,20 +144,18 @@ def _annotations(flags: argparse.Namespace) -> Annotations:
             validation_fraction=flags.validation_fraction,
             seed=flags.seed,
         )
-    from tfrecords_builder.readers import synthetic
-
-    return synthetic.annotations(
-        num_train=4000 if flags.num_train is None else flags.num_train,
-        num_validation=1000 if flags.num_validation is None else flags.num_validation,
-        seed=flags.seed,
-        size=flags.size,
-    )
+    names = _READER_FLAGS["synthetic"]
+    given = {n: getattr(flags, n) for n in names if getattr(flags, n) is not None}
+    try:
+        return synthetic.annotations(seed=flags.seed, size=flags.size, **given)
+    except ValueError as error:
+        raise UserError(f"--{error}", exit_code=2) from error
 
 
 #: The flags that only one reader takes; each is None where it is not given.
 _READER_FLAGS = {
     "csv": ("csv", "images", "taxonomy", "validation_fraction"),
-    "synthetic": ("num_train", "num_validation"),
+    "synthetic": ("num_train", "num_validation", "frames_per_clip"),
 }
 
 
@@ -174,9 +177,9 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument_group(
         "--dataset=csv",
-        "One row a picture. Columns: file; and any of split, subject, expression, "
-        "valence, arousal, AU1, AU2, ..., source, video, frame, clip. A blank cell is "
-        "a label that nobody gave.",
+        "One row a picture. Columns: file, and any of split, subject, expression,\n"
+        "valence, arousal, AU1, AU2, ..., source, video, frame, clip.\n"
+        "A blank cell is a label that nobody gave.",
     ).add_argument
     add("--csv", metavar="FILE", help="the annotations")
     add("--images", metavar="DIR", help="the folder that 'file' is relative to")
@@ -192,9 +195,12 @@ def _build_parser() -> argparse.ArgumentParser:
         help="without a split column: the share of the rows that becomes the "
         f"validation split, by subject (default {csv_folder.VALIDATION_FRACTION})",
     )
-    add = parser.add_argument_group("--dataset=synthetic").add_argument
-    add("--num_train", type=int, metavar="N", help="training faces (default 4000)")
-    add("--num_validation", type=int, metavar="N", help="others (default 1000)")
+    add = parser.add_argument_group(
+        "--dataset=synthetic", "Drawn faces, for trying things out."
+    ).add_argument
+    add("--num_train", type=int, metavar="N", help="training samples (default 3200)")
+    add("--num_validation", type=int, metavar="N", help="others (default 800)")
+    add("--frames_per_clip", type=int, metavar="N", help="1 (default) gives stills")
     add = parser.add_argument_group("the records").add_argument
     add(
         "--size",
@@ -204,7 +210,13 @@ def _build_parser() -> argparse.ArgumentParser:
         help="side of the stored pictures; one that has it is stored as it is, any "
         "other is resized (default %(default)s)",
     )
-    add("--seed", type=int, default=0, metavar="N", help="of order and split")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of order and split (default 0)",
+    )
     add(
         "--frames_per_shard",
         type=int,
@@ -219,7 +231,7 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help="share of the rows that may be rejected (default %(default)s)",
     )
-    _add_workers(parser)
+    _add_workers(add)
     return parser
 
 
@@ -231,12 +243,12 @@ def _verify_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("directory", metavar="DIR", help="the folder")
-    _add_workers(parser)
+    _add_workers(parser.add_argument)
     return parser
 
 
-def _add_workers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _add_workers(add: Callable[..., object]) -> None:
+    add(
         "--workers",
         type=int,
         metavar="N",

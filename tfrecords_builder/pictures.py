@@ -63,6 +63,11 @@ def _decoded(data: bytes) -> Image.Image:
         raise PictureError("is an empty file")
     try:
         image = Image.open(io.BytesIO(data))
+        if image.format == "PNG":
+            # Decoding ends with the last pixel; other decoders refuse what is wrong
+            # behind it. A checked picture cannot be decoded, so it is opened anew.
+            image.verify()
+            image = Image.open(io.BytesIO(data))
         image.load()
     except Image.UnidentifiedImageError as error:
         raise PictureError("is not a picture") from error

@@ -76,6 +76,7 @@ class Reporter:
 def summary(manifest: Manifest, console: rich.console.Console) -> None:
     """Shows what a folder holds: each split, the labels, classes and units."""
     counts = manifest.counts
+    console.print()
     table = _table("", manifest.splits)
     for name in ("frames", "samples", "subjects"):
         values = [counts[split][name] for split in manifest.splits]
@@ -95,17 +96,20 @@ def summary(manifest: Manifest, console: rich.console.Console) -> None:
             table.add_row(label, *_cells(values))
     console.print(table)
     if manifest.taxonomy.expressions:
+        console.print()
         table = _table("expression", manifest.splits)
         for name in manifest.taxonomy.expressions:
             values = [counts[split]["classes"][name] for split in manifest.splits]
             table.add_row(name, *_cells(values))
         console.print(table)
     if manifest.taxonomy.action_units:
+        console.print()
         table = _table("action unit", manifest.splits)
         for name in manifest.taxonomy.action_units:
             units = [counts[split]["action_units"][name] for split in manifest.splits]
             table.add_row(name, *[_positives(unit) for unit in units])
         console.print(table)
+    console.print()
 
 
 def _table(title: str, splits: tuple[str, ...]) -> rich.table.Table:
@@ -117,9 +121,12 @@ def _table(title: str, splits: tuple[str, ...]) -> rich.table.Table:
 
 
 def _names(manifest: Manifest, group: str) -> list[str]:
-    """Returns the entries of a group of counts, in order of appearance."""
+    """Returns the entries of a group of counts; sets of labels, the small first."""
     splits = [manifest.counts[split][group] for split in manifest.splits]
-    return list(dict.fromkeys(name for split in splits for name in split))
+    names = dict.fromkeys(name for split in splits for name in split)
+    if group == "label_sets":
+        return sorted(names, key=lambda name: (name.count("+"), name))
+    return list(names)
 
 
 def _cells(values: list[int]) -> list[str]:

@@ -83,7 +83,7 @@ def build(
       UserError: If the annotations break a rule, the folder holds another build, or
         too much is rejected (`rejected.csv` is written all the same).
     """
-    _check_options(size, frames_per_shard, max_rejects)
+    _check_options(size, frames_per_shard, workers, max_rejects)
     folder = Folder(out)
     if annotations.table.empty and not folder.finished:
         folder.write_rejects(annotations.rejects)
@@ -116,10 +116,13 @@ def build(
     return manifest
 
 
-def _check_options(size: int, frames_per_shard: int, max_rejects: float) -> None:
+def _check_options(
+    size: int, frames_per_shard: int, workers: int | None, max_rejects: float
+) -> None:
     for name, value, allowed, rule in (
         ("size", size, 8 <= size <= 4096, "lie in 8 ... 4096"),
         ("frames_per_shard", frames_per_shard, frames_per_shard > 0, "be positive"),
+        ("workers", workers, workers is None or workers > 0, "be positive"),
         ("max_rejects", max_rejects, 0 <= max_rejects <= 1, "be a share, 0 ... 1"),
     ):
         if not allowed:

@@ -96,7 +96,7 @@ def _records(
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Returns the facts and the problems of the data folder."""
     manifest = Manifest.load(data)
-    known = config.for_taxonomy(config.taxonomy or manifest.taxonomy)
+    known = config.for_data(config.taxonomy or manifest.taxonomy, {})
     taxonomy = known.taxonomy
     facts = [
         (

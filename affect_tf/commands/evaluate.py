@@ -23,6 +23,7 @@ from affect_tf.evaluation.evaluator import evaluate as score
 from affect_tf.evaluation.faces import face_figure
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.evaluation.scores import Scores
+from affect_tf.evaluation.statistics import DEFAULT_THRESHOLD
 from affect_tf.training import checkpoints
 from affect_tf.training.fit import scorer
 
@@ -151,7 +152,12 @@ def _split(faces: Faces, split: str, batch_size: int) -> tf.data.Dataset:
 
 def write_scores(path: pathlib.Path, scored: Scored) -> None:
     """Writes scores, intervals and protocol as one JSON file."""
-    protocol = {"runs": list(scored.runs), "split": scored.split}
+    protocol = {
+        "runs": list(scored.runs),
+        "split": scored.split,
+        "action_unit_threshold": DEFAULT_THRESHOLD,
+        "overall": "sum over tasks of the challenge scores of ABAW 2020 and 2021",
+    }
     report.write_json(path, scored.scores, scored.intervals, protocol)
 
 

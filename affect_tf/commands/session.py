@@ -101,7 +101,8 @@ def open_session(
         )
     try:
         manifest = Manifest.load(data)
-        config = config.for_taxonomy(config.taxonomy or manifest.taxonomy)
+        counts = manifest.counts.get("train", {}).get("classes", {})
+        config = config.for_data(config.taxonomy or manifest.taxonomy, counts)
     except ValueError as error:
         raise UserError(str(error)) from error
     faces = Faces(
@@ -167,11 +168,17 @@ def claim(
 ) -> None:
     """Makes `run` the folder of `config`, new or continued.
 
+    What does not bear on this run is left out of its record, so that a student may
+    be trained again with more companions.
+
     Raises:
       UserError: If another config was trained there.
     """
     if overwrite and run.exists():
         shutil.rmtree(run)
+    config = dataclasses.replace(config, num_students=1)
+    if run.name == TEACHER:
+        config = dataclasses.replace(config, student=None)
     header = f"# affect_tf {affect_tf.__version__}, seed {seed}\n"
     text = header + layout(config) + "\n"
     path = run / _CONFIG_FILE

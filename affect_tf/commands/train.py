@@ -85,7 +85,9 @@ def _columns(systems: dict[str, Scores]) -> rich.table.Table:
         table.add_column(name, justify="right")
     headlines = [scores.headline() for scores in systems.values()]
     for metric in headlines[0]:
-        table.add_row(metric, *(f"{values[metric]:.3f}" for values in headlines))
+        numbers = (values.get(metric) for values in headlines)
+        cells = ("–" if value is None else f"{value:.3f}" for value in numbers)
+        table.add_row(metric, *cells)
     return table
 
 

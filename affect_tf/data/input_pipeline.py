@@ -222,23 +222,18 @@ class Faces:
         return stream.map(source.masked)
 
     def _batch(self, rows: records.Rows, source: tf.Tensor) -> Batch:
-        def decode(encoded: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-            face, valid = images.decode(encoded, self.image_size)
-            problem = tf.strings.join(
-                [
-                    "A stored picture must be a readable JPEG or PNG. Received: ",
-                    key,
-                    ". Run 'python -m tfrecords_builder verify' on the folder.",
-                ]
-            )
-            with tf.control_dependencies([tf.debugging.Assert(valid, [problem])]):
-                return tf.identity(face)
-
-        faces = tf.map_fn(
-            lambda pair: decode(*pair),
-            (rows.image, rows.key),
-            fn_output_signature=tf.TensorSpec([self.image_size] * 2 + [3], tf.uint8),
+        faces, valid = images.decode_batch(rows.image, self.image_size)
+        problem = tf.strings.join(
+            [
+                "A stored picture must be a readable JPEG or PNG. Received: ",
+                tf.strings.reduce_join(rows.key[~valid], separator=", "),
+                ". Run 'python -m tfrecords_builder verify' on the folder.",
+            ]
         )
+        with tf.control_dependencies(
+            [tf.debugging.Assert(tf.reduce_all(valid), [problem])]
+        ):
+            faces = tf.identity(faces)
         return Batch(
             inputs={"image": faces},
             labels=rows.labels,

@@ -40,10 +40,9 @@ class Statistics:
     def weighted(self, counts: np.ndarray) -> Statistics:
         """Returns, for counts [R, G] and sums over G groups, R sums [R, ...]."""
         return Statistics(
-            *(
-                (counts @ sums.reshape(len(sums), -1)).reshape(-1, *sums.shape[1:])
-                for sums in (self.expr, self.au, self.va)
-            )
+            np.tensordot(counts, self.expr, axes=1),
+            np.tensordot(counts, self.au, axes=1),
+            np.tensordot(counts, self.va, axes=1),
         )
 
     @property

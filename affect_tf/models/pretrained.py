@@ -141,15 +141,13 @@ def _load_published(
             used.add(bias)
         values[name] = value
     rest = tuple(name for name in tensors if name not in used)
-    pretrained_tensors.check_rest(
-        tuple(
-            name
-            for name in rest
-            if layout.belongs(name.removeprefix(start))
-            and not name.endswith("num_batches_tracked")
-        ),
-        path,
+    unused = tuple(
+        name
+        for name in rest
+        if layout.belongs(name.removeprefix(start))
+        and not name.endswith("num_batches_tracked")
     )
+    pretrained_tensors.check_rest(unused, path)
     pretrained_tensors.assign(model, names, values, path)
     return LoadReport(layout.name, tuple(names.values()), rest, waived)
 

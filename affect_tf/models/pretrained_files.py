@@ -131,7 +131,7 @@ def _read_pickle(path: pathlib.Path) -> dict[str, np.ndarray]:
     with path.open("rb") as stream:
         # The published pickles come from Python 2, whose strings are latin1 here.
         state = _ArrayUnpickler(stream, encoding="latin1").load()
-    if not isinstance(state, dict):
+    if isinstance(state, int):  # The number that PyTorch's old format starts with.
         return _read_torch(path)
     return _flatten(state, np.asarray)
 

@@ -80,7 +80,9 @@ class SoftmaxDistillation(_Softened):
       scale_by_t2: Whether to multiply by T^2, which keeps the size of the gradient
         when T changes. In neither paper; Vu's released code does it.
 
-    Source: Deng et al. 2020, Eq. 11; Vu et al. 2021, Eq. 4.
+    Source: Deng et al. 2020, Eq. 11; Vu et al. 2021, Eq. 4. Jeong et al. 2022, Eq. 9
+    prints the student first; the teacher is the target there too, since the other
+    order asks for all mass on the teacher's favourite.
     """
 
     def __call__(

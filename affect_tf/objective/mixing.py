@@ -87,8 +87,10 @@ class CellMix:
 
     Source: Deng et al. 2020, Eq. 13-14; Vu et al. 2021, Eq. 7-10; Jeong et al. 2022,
     Eq. 12-13. Deng and Vu print x(j,n) in the sum over the other tasks; the prose
-    means x(i,n), as here: every row teaches every task. Jeong's last sum must read
-    L_j^D, and rows with all labels train on the plain sum of the supervised losses.
+    means x(i,n), as here: every row teaches every task. Vu's released code averages the
+    labelled and the unlabelled rows apart; the paper weighs each row, as here. Jeong's
+    last sum must read L_j^D, and rows with all labels train on the plain sum of the
+    supervised losses.
     """
 
     labelled: Cell = Cell(1.0, 0.0)

@@ -55,7 +55,8 @@ class Adversarial:
       weight: delta: a number, or a callable from the step to a scalar.
       loss: The discriminator's supervised loss.
 
-    Source: Jeong et al. 2022, Eq. 11-13; delta is 0, 0.5, 1 or rises from 0 to 1.
+    Source: Jeong et al. 2022, Eq. 11-13; delta is 0, 0.5, 1 or rises from 0 to 1. Eq.
+    12 has no delta, but their Table I varies it for the teacher too, as here.
     """
 
     weight: float | Callable[[tf.Tensor], tf.Tensor] = 1.0

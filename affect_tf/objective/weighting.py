@@ -100,11 +100,12 @@ class PatienceWeighting:
 class _ConstantWeights(TaskWeights):
     def __init__(self, tasks: Sequence[str], values: Sequence[float]) -> None:
         super().__init__(tasks)
-        self._values = tf.constant(values, tf.float32)
+        self._values = tuple(values)
 
     @property
     def weights(self) -> dict[str, tf.Tensor]:
-        return dict(zip(self.tasks, tf.unstack(self._values), strict=True))
+        values = tf.unstack(tf.constant(self._values, tf.float32))
+        return dict(zip(self.tasks, values, strict=True))
 
 
 class _PatienceWeights(TaskWeights):

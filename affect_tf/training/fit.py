@@ -108,7 +108,7 @@ def fit(
                 validation = faces.evaluation(
                     "validation", config.evaluation_batch_size
                 )
-                predictions = predictions_lib.collect([score], validation)
+                predictions = _collect(score, validation)
                 scores = evaluate(predictions, config.taxonomy)
                 is_best = _close_epoch(state, stage, scores)
                 if is_best:
@@ -122,6 +122,17 @@ def fit(
             keeper.save_latest()
             raise
     return Outcome(int(state.epoch), int(state.best_epoch), False)
+
+
+def _collect(
+    score: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
+    validation: tf.data.Dataset,
+) -> predictions_lib.Predictions:
+    try:
+        return predictions_lib.collect([score], validation)
+    except ValueError as error:
+        # A model that diverged between two checks of its loss.
+        raise NonFiniteLossError(str(error)) from error
 
 
 def _close_epoch(state: checkpoints.RunState, stage: Stage, scores: Scores) -> bool:

@@ -60,28 +60,23 @@ def step(strategy, va_task):
     objective.weighting.update({"va": 0.0})
 
     def train(rows):
-        soft = {
-            t: rows["teacher"] @ tf.constant(v, tf.float32) for t, v in start.items()
-        }
+        soft = {t: rows["teacher"] @ kernel for t, kernel in teacher.items()}
         with tf.GradientTape() as tape:
             logits = {t: rows["features"] @ kernels[t] for t in widths}
             report = objective(
                 logits, rows["labels"], rows["masks"], rows["weight"], soft
             )
         variables = [kernels[task] for task in widths]
-        optimizer.apply_gradients(
-            zip(tape.gradient(report.total, variables), variables)
-        )
+        gradients = tape.gradient(report.total, variables)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return report.total
 
     data = tf.data.Dataset.from_tensor_slices(batch()).batch(ROWS)
     rows = next(iter(strategy.experimental_distribute_dataset(data)))
     totals = tf.function(lambda: strategy.run(train, args=(rows,)))()
     total = strategy.reduce(tf.distribute.ReduceOp.SUM, totals, axis=None)
-    return {
-        "total": float(total),
-        **{t: k.numpy().tolist() for t, k in kernels.items()},
-    }
+    after = {task: kernel.numpy().tolist() for task, kernel in kernels.items()}
+    return {"total": float(total), **after}
 
 
 def main():

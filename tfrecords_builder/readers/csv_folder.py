@@ -253,11 +253,12 @@ def _split_by_subject(table: pd.DataFrame, fraction: float, seed: int) -> np.nda
         sizes.index,
         key=lambda name: hashlib.blake2b(f"{seed}\0{name}".encode()).digest(),
     )
-    chosen, rows = set(), 0
+    target, chosen, rows = fraction * len(table), [], 0
     # The last subject stays in training, whatever the fraction.
     for name in order[:-1]:
-        if rows >= fraction * len(table):
-            break
-        chosen.add(name)
-        rows += sizes[name]
+        if abs(rows + sizes[name] - target) <= abs(rows - target):
+            chosen.append(name)
+            rows += sizes[name]
+    if fraction and not chosen:
+        chosen = order[:-1][:1]
     return np.where(who.isin(chosen), "validation", "train").astype(object)

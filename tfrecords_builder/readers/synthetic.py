@@ -59,8 +59,9 @@ LABEL_SHARES = {
 
 _LABEL_SETS = tuple(LABEL_SHARES)
 _KEY = re.compile(rf"({'|'.join(SPLITS)})-(\d{{6,}})(?:-(\d{{3,}}))?")
-# Each purpose has a random stream of its own: a change in one leaves the others.
-_LABELS, _UNITS, _COURSE, _CIRCUMSTANCES, _DRIFT, _PERSON = range(6)
+_UP_TO = np.cumsum([*LABEL_SHARES.values()])
+# What is shown, how it is seen and who shows it are independent random streams.
+_SHOWN, _CIRCUMSTANCES, _PERSON = range(3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,17 +204,14 @@ def render_clip(
 @functools.lru_cache(maxsize=64)
 def perform(seed: int, split: str, index: int, num_frames: int = 1) -> Performance:
     """Returns what a sample shows and how it is labelled, without drawing it."""
-    rng = _stream(seed, split, index, _LABELS)
+    rng = _stream(seed, split, index, _SHOWN)
     expression = expressions.sample_class(rng)
     label_set = ("expr", "au", "va")
     if split == "train":
-        label_set = _LABEL_SETS[
-            rng.choice(len(_LABEL_SETS), p=[*LABEL_SHARES.values()])
-        ]
+        label_set = _LABEL_SETS[np.searchsorted(_UP_TO[:-1], rng.random(), "right")]
     error = ANNOTATOR_ERROR * dynamics.slow_noise(rng, num_frames, 2)
-    apex = expressions.sample_units(_stream(seed, split, index, _UNITS), expression)
-    course = _stream(seed, split, index, _COURSE)
-    units, unfolded = dynamics.unit_curves(course, apex, num_frames)
+    apex = expressions.sample_units(rng, expression)
+    units, unfolded = dynamics.unit_curves(rng, apex, num_frames)
     classes = tuple(
         expression
         if share >= dynamics.VISIBLE
@@ -222,6 +220,9 @@ def perform(seed: int, split: str, index: int, num_frames: int = 1) -> Performan
         else None
         for share in unfolded.tolist()
     )
+    affect = np.clip(valence_arousal(units) + error, -1.0, 1.0)
+    for shared in (units, unfolded, affect):
+        shared.setflags(write=False)  # The cache hands out the same arrays again.
     return Performance(
         expression=expression,
         subject=f"{split}-{index // SAMPLES_PER_SUBJECT:05d}",
@@ -229,7 +230,7 @@ def perform(seed: int, split: str, index: int, num_frames: int = 1) -> Performan
         units=units,
         unfolded=unfolded,
         expressions=classes,
-        affect=np.clip(valence_arousal(units) + error, -1.0, 1.0),
+        affect=affect,
     )
 
 
@@ -244,12 +245,16 @@ def surroundings(
     seed: int, split: str, index: int, num_frames: int
 ) -> list[circumstances.Nuisance]:
     """Returns pose, light and background of each frame of a sample."""
-    start = circumstances.sample_nuisance(_stream(seed, split, index, _CIRCUMSTANCES))
-    drift = _stream(seed, split, index, _DRIFT)
-    return circumstances.drifting(start, drift, num_frames)
+    rng = _stream(seed, split, index, _CIRCUMSTANCES)
+    return circumstances.drifting(circumstances.sample_nuisance(rng), rng, num_frames)
 
 
 def _stream(seed: int, split: str, number: int, purpose: int) -> np.random.Generator:
+    if split not in SPLITS:
+        raise ValueError(
+            f"A split must be one of {', '.join(SPLITS)}. Received: split={split!r}. "
+            "Correct the name."
+        )
     return np.random.default_rng([seed, SPLITS.index(split), number, purpose])
 
 

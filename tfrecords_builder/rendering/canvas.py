@@ -50,7 +50,7 @@ class Canvas:
           colour: Red, green, blue in 0..255; clipped.
         """
         cv2.fillPoly(
-            self.pixels, [self._pixels(points)], _rgba(colour), cv2.LINE_AA, _SHIFT
+            self.pixels, [self._pixels(points)], (*colour, 255.0), cv2.LINE_AA, _SHIFT
         )
 
     def stroke(self, points: np.ndarray, widths: np.ndarray, colour: Colour) -> None:
@@ -76,7 +76,7 @@ class Canvas:
             self.pixels,
             list(self._pixels(curves)),
             False,
-            _rgba(colour),
+            (*colour, 255.0),
             thickness,
             cv2.LINE_AA,
             _SHIFT,
@@ -90,16 +90,6 @@ class Canvas:
 
     def _pixels(self, points: np.ndarray) -> np.ndarray:
         return np.floor(points * self._fixed + self._origin).astype(np.int32)
-
-
-def _rgba(colour: Colour) -> tuple[float, float, float, float]:
-    red, green, blue = colour
-    return (
-        min(max(red, 0.0), 255.0),
-        min(max(green, 0.0), 255.0),
-        min(max(blue, 0.0), 255.0),
-        255.0,
-    )
 
 
 def shade(colour: Colour, factor: float) -> Colour:
@@ -120,15 +110,15 @@ def blend(first: Colour, second: Colour, share: float) -> Colour:
 
 def ribbon(points: np.ndarray, widths: np.ndarray) -> np.ndarray:
     """Returns the outline, float [2n, 2], of a line of varying width."""
-    tangent = np.empty_like(points)
-    tangent[1:-1] = points[2:] - points[:-2]
-    tangent[0] = points[1] - points[0]
-    tangent[-1] = points[-1] - points[-2]
-    half = 0.5 * widths / (np.hypot(tangent[:, 0], tangent[:, 1]) + 1e-9)
-    offset = np.empty_like(points)
-    offset[:, 0] = -tangent[:, 1] * half
-    offset[:, 1] = tangent[:, 0] * half
-    return np.concatenate((points + offset, (points - offset)[::-1]))
+    # As complex numbers: a quarter turn is a factor.
+    line = np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0]
+    tangent = np.empty_like(line)
+    tangent[1:-1] = line[2:] - line[:-2]
+    tangent[0] = line[1] - line[0]
+    tangent[-1] = line[-1] - line[-2]
+    offset = tangent * (0.5j * widths / (np.abs(tangent) + 1e-9))
+    outline = np.concatenate((line + offset, (line - offset)[::-1]))
+    return outline.view(np.float64).reshape(-1, 2)
 
 
 @functools.lru_cache(maxsize=64)

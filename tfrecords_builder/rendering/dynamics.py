@@ -58,9 +58,9 @@ def unit_curves(
     if num_frames == 1:
         return apex[None].copy(), np.ones(1)
     time = np.linspace(0.0, 1.0, num_frames)
-    onset, offset = rng.uniform(0.08, 0.20), rng.uniform(0.82, 0.92)
-    rise, fall = rng.uniform(0.18, 0.30, 2)
-    lag = rng.uniform(-0.05, 0.05, len(UNITS))
+    onset, offset = rng.uniform(0.05, 0.14), rng.uniform(0.88, 0.95)
+    rise, fall = rng.uniform(0.16, 0.26, 2)
+    lag = rng.uniform(-0.04, 0.04, len(UNITS))
     units = apex * envelope(
         time[:, None], onset + lag, np.array(rise), offset + lag, np.array(fall)
     )

@@ -30,10 +30,10 @@ PROTOTYPES: dict[str, dict[str, tuple[float, float]]] = {
     "anger": {
         "AU4": (0.95, 0.78),
         "AU7": (0.70, 0.60),
-        "AU23": (0.60, 0.65),
-        "AU24": (0.40, 0.65),
+        "AU23": (0.60, 0.72),
+        "AU24": (0.40, 0.70),
         "AU5": (0.35, 0.45),
-        "AU10": (0.25, 0.45),
+        "AU10": (0.40, 0.55),
         "AU25": (0.20, 0.45),
         "AU17": (0.25, 0.45),
         "AU15": (0.10, 0.40),
@@ -64,7 +64,7 @@ PROTOTYPES: dict[str, dict[str, tuple[float, float]]] = {
         "AU25": (0.65, 0.55),
         "AU26": (0.25, 0.40),
         "AU7": (0.20, 0.40),
-        "AU10": (0.12, 0.40),
+        "AU10": (0.22, 0.48),
         "AU1": (0.08, 0.40),
         "AU2": (0.08, 0.40),
     },
@@ -74,7 +74,7 @@ PROTOTYPES: dict[str, dict[str, tuple[float, float]]] = {
         "AU4": (0.75, 0.55),
         "AU17": (0.50, 0.55),
         "AU7": (0.15, 0.40),
-        "AU24": (0.10, 0.45),
+        "AU24": (0.20, 0.50),
         "AU25": (0.12, 0.40),
         "AU6": (0.10, 0.40),
     },
@@ -94,6 +94,8 @@ MIXED = (0.125, 0.4)
 SPEAKING = 0.15
 #: Chance of each unit to fire without a reason.
 SPONTANEOUS = 0.03
+#: The same for units that go with speech and concentration.
+HABITUAL = {"AU10": 0.08, "AU23": 0.07, "AU24": 0.07}
 
 # Of two opposed units the weaker gives way: x <- x * (1 - how much * other).
 _OPPOSED = (
@@ -103,9 +105,15 @@ _OPPOSED = (
     ("AU12", "AU15", 0.90),
     ("AU5", "AU45", 0.80),
 )
+# Nobody bares the teeth, wrinkles the nose or stares by accident.
+_SPONTANEOUS = np.array(
+    [
+        0.0 if unit in ("AU5", "AU9", "AU20") else HABITUAL.get(unit, SPONTANEOUS)
+        for unit in UNITS
+    ]
+)
 _COLUMN = {unit: column for column, unit in enumerate(UNITS)}
-_CLASSES = np.array(EXPRESSIONS_7)
-_SHARES = np.array([CLASS_SHARES[name] for name in EXPRESSIONS_7])
+_UP_TO = np.cumsum([CLASS_SHARES[name] for name in EXPRESSIONS_7])
 
 
 def _table(name: str) -> np.ndarray:
@@ -118,7 +126,7 @@ _TABLES = {name: _table(name) for name in EXPRESSIONS_7}
 
 def sample_class(rng: np.random.Generator) -> str:
     """Draws a class by `CLASS_SHARES`."""
-    return str(rng.choice(_CLASSES, p=_SHARES))
+    return EXPRESSIONS_7[int(np.searchsorted(_UP_TO[:-1], rng.random(), "right"))]
 
 
 def sample_units(rng: np.random.Generator, expression: str) -> np.ndarray:
@@ -131,12 +139,12 @@ def sample_units(rng: np.random.Generator, expression: str) -> np.ndarray:
     Returns:
       float64 [U] in [0, 1], in the order of `UNITS`.
     """
-    strength = rng.uniform(0.55, 1.25)
+    strength = rng.uniform(0.6, 1.3)
     units = strength * _draw(rng, expression)
     if expression != "neutral" and rng.random() < MIXED[0]:
-        second = str(rng.choice(_CLASSES[1:]))
+        second = EXPRESSIONS_7[rng.integers(1, len(EXPRESSIONS_7))]
         units = np.maximum(units, MIXED[1] * _draw(rng, second))
-    fires = rng.random(len(UNITS)) < SPONTANEOUS
+    fires = rng.random(len(UNITS)) < _SPONTANEOUS
     units = np.maximum(units, fires * rng.uniform(0.1, 0.6, len(UNITS)))
     if rng.random() < SPEAKING:
         speech = rng.uniform((0.25, 0.05), (0.65, 0.55))

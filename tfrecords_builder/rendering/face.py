@@ -26,6 +26,8 @@ from tfrecords_builder.rendering.warp import inverse_map
 
 #: Quality of the JPEG files.
 JPEG_QUALITY = 95
+#: Smaller pictures than this are drawn at a multiple of their size.
+_LEAST = 64
 
 # The right half of the average head, crown to chin.
 _HEAD = np.array(
@@ -64,8 +66,8 @@ def render(
 ) -> np.ndarray:
     """Draws one face.
 
-    The same arguments give the same pixels. The picture is drawn for its size,
-    not scaled from another.
+    The same arguments give the same pixels. From 64 pixels on, the picture is drawn
+    for its size and not scaled from another.
 
     Args:
       units: Intensity of action units in [0, 1], by name; those left out are 0
@@ -94,10 +96,15 @@ def render(
     left = _sided(units, 1.0 - nuisance.tilt)
     right = _sided(units, 1.0 + nuisance.tilt)
     centre = _sided(units, 1.0)
-    canvas = Canvas(size)
+    # Very small pictures are reduced from larger ones: OpenCV's shapes cover every
+    # pixel that they touch, which would make fine features fat.
+    drawn = size * -(-_LEAST // size)
+    canvas = Canvas(drawn)
     _draw_head(canvas, left, right, centre, identity, nuisance)
     light = relief.shade_map(centre, identity, nuisance)
-    picture = _compose(canvas, light, identity, nuisance, size)
+    picture = _compose(canvas, light, identity, nuisance, drawn)
+    if drawn != size:
+        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
     return circumstances.degrade(picture, nuisance)
 
 
@@ -137,9 +144,9 @@ def _draw_head(
         upper_face.draw_eye(canvas, units, identity, nuisance, sign)
     upper_face.draw_forehead(canvas, centre, identity)
     shape = lower_face.lips(left, right, identity)
-    adornments.draw_beard(canvas, identity, outline, shape)
     lower_face.draw_nose(canvas, centre, identity)
     lower_face.draw_folds(canvas, left, right, shape, identity)
+    adornments.draw_beard(canvas, identity, outline, shape)
     lower_face.draw_mouth(canvas, shape, centre, identity)
     hair.draw_front(canvas, identity)
     for sign, units in ((-1, left), (1, right)):

@@ -81,7 +81,7 @@ def lips(
     middle = middle + (0.070 * sided("AU15") + 0.024 * chin) * _DROOP
     part = units["AU25"]
     parted = min(1.0, 4.0 * part)
-    up = 0.018 * part + parted * (0.012 * units["AU26"] + 0.026 * lift)
+    up = 0.018 * part + parted * (0.012 * units["AU26"] + 0.030 * lift)
     down = 0.058 * part + parted * 0.125 * units["AU26"]
     upper = (
         0.057
@@ -108,7 +108,7 @@ def lips(
     )
     upper_inner = middle - up * _OVAL
     lower_inner = middle + down * _OVAL
-    upper_outer = upper_inner - max(upper, 0.006) * _BOW - 0.040 * lift * _SNARL
+    upper_outer = upper_inner - max(upper, 0.006) * _BOW - 0.056 * lift * _SNARL
     lower_outer = lower_inner + max(lower, 0.007) * _ROUND
     return Lips(
         *(
@@ -151,7 +151,7 @@ def draw_mouth(
             canvas.stroke(
                 points[6:15] + (0, move),
                 0.012 * _TAPER,
-                crease_colour(skin, 0.5 * press),
+                crease_colour(skin, 0.75 * press),
             )
 
 
@@ -177,8 +177,8 @@ def _draw_cavity(canvas: Canvas, shape: Lips, units: Mapping[str, float]) -> Non
 def draw_nose(canvas: Canvas, units: Mapping[str, float], identity: Identity) -> None:
     """Draws nostrils, wings and, for AU9, the wrinkles of the bridge."""
     skin, width = identity.skin, identity.nose_width
-    flare = 1.0 + 0.16 * units["AU9"] + 0.10 * units["AU10"]
-    base = 0.258 + identity.nose_length - 0.030 * units["AU9"] - 0.016 * units["AU10"]
+    flare = 1.0 + 0.16 * units["AU9"] + 0.16 * units["AU10"]
+    base = 0.258 + identity.nose_length - 0.030 * units["AU9"] - 0.024 * units["AU10"]
     dark = crease_colour(skin, 1.0)
     for sign in (-1, 1):
         wing = np.array(

@@ -28,7 +28,7 @@ class Nuisance:
       ambient: Share of the light that has no direction, 0..1.
       exposure: Factor on the whole picture.
       warmth: -1 bluish to 1 reddish light.
-      backdrop: float32 [6, 6, 3]. Colours of the background, 0..255.
+      backdrop: uint8 [6, 6, 3]. Colours of the background, 0..255.
       blur: Standard deviation in pixels of a 112 px picture; 0 for none.
       grain: Standard deviation of the noise, in grey levels.
       grain_offset: Two integers that pick the noise.
@@ -140,7 +140,7 @@ def _sample_backdrop(rng: np.random.Generator) -> np.ndarray:
     clutter = rng.uniform(0, 22) if rng.random() < 0.6 else 2.0
     grid += rng.normal(0, clutter, (_GRID, _GRID, 1))
     grid += rng.normal(0, 0.3 * clutter, (_GRID, _GRID, 3))
-    return np.clip(grid, 5, 250).astype(np.float32)
+    return np.clip(grid, 5, 250).astype(np.uint8)
 
 
 def _colour(hue: float, colourfulness: float, lightness: float) -> np.ndarray:
@@ -151,17 +151,7 @@ def _colour(hue: float, colourfulness: float, lightness: float) -> np.ndarray:
 
 def background(backdrop: np.ndarray, size: int) -> np.ndarray:
     """Returns the out-of-focus background, uint8 [size, size, 3]."""
-    rise = _upsampler(size)
-    columns = np.tensordot(rise, backdrop, (1, 0))
-    picture = np.matmul(rise, columns)
-    return cv2.convertScaleAbs(picture.reshape(size, -1)).reshape(size, size, 3)
-
-
-@functools.lru_cache(maxsize=8)
-def _upsampler(size: int) -> np.ndarray:
-    """Cubic interpolation from the grid to `size` pixels, float32 [size, grid]."""
-    eye = np.eye(_GRID, dtype=np.float32)
-    return cv2.resize(eye, (_GRID, size), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(backdrop, (size, size), interpolation=cv2.INTER_CUBIC)
 
 
 @functools.lru_cache(maxsize=1)

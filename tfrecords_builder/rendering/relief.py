@@ -1,8 +1,8 @@
 """Light and shade: a height field of the face, lit from one side.
 
-The field is linear in its coefficients, so its slopes are a small matrix
-product. Action units swell cheeks, brows and chin through it; people differ by
-their cheekbones, noses and lines.
+The field is linear in its coefficients, and so are its slopes. Action units
+swell cheeks, brows and chin through it; people differ by their cheekbones, noses
+and lines.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _NAMES = tuple(_MOUNDS)
 
 @functools.lru_cache(maxsize=1)
 def _bases() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Slopes of the bare head [2, G*G], of each mound [K, 2*G*G], cheeks' red."""
+    """Slopes of the bare head [2, G, G] and of each mound [K, 2, G, G]; red cheeks."""
     axis = ((np.arange(GRID) + 0.5) * 2 / GRID - 1) * EXTENT
     x, y = np.meshgrid(axis, axis)
     head = _slopes(_heights(_SKULL, x, y), axis)
@@ -74,8 +74,8 @@ def _bases() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     red = np.exp(-(((np.abs(x) - 0.40) / 0.17) ** 2) - ((y - 0.17) / 0.13) ** 2)
     red += 0.5 * np.exp(-((x / 0.08) ** 2) - ((y - 0.2) / 0.07) ** 2)
     return (
-        head.reshape(-1).astype(np.float32),
-        np.stack(mounds).reshape(len(_NAMES), -1).astype(np.float32),
+        head.astype(np.float32),
+        np.stack(mounds).astype(np.float32),
         red.astype(np.float32),
     )
 
@@ -100,7 +100,7 @@ def _slopes(heights: np.ndarray, axis: np.ndarray) -> np.ndarray:
     return np.stack((across, down))
 
 
-def _coefficients(units: Mapping[str, float], identity: Identity) -> np.ndarray:
+def _coefficients(units: Mapping[str, float], identity: Identity) -> list[float]:
     smile = units["AU12"]
     values = {
         "inner_brow": units["AU1"],
@@ -120,7 +120,7 @@ def _coefficients(units: Mapping[str, float], identity: Identity) -> np.ndarray:
         "fullness": 0.6 * identity.roundness,
         "bags": 0.2 + identity.age,
     }
-    return np.array([values[name] for name in _NAMES], np.float32)
+    return [values[name] for name in _NAMES]
 
 
 def shade_map(
@@ -135,8 +135,11 @@ def shade_map(
       uint8 [GRID, GRID, 3] over the canvas; `NEUTRAL` leaves a colour unchanged.
     """
     head, mounds, red = _bases()
-    slopes = head + _coefficients(units, identity) @ mounds
-    across, down = slopes.reshape(2, GRID, GRID)
+    slopes = head.copy()
+    for coefficient, mound in zip(_coefficients(units, identity), mounds, strict=True):
+        if coefficient:
+            cv2.scaleAdd(mound, coefficient, slopes, slopes)
+    across, down = slopes
     length = math.hypot(nuisance.light_x, nuisance.light_y, 0.95)
     light = (nuisance.light_x / length, nuisance.light_y / length, 0.95 / length)
     inverse = 1.0 / np.sqrt(1.0 + across * across + down * down)

@@ -23,18 +23,33 @@ _DEPTH = 0.55
 _NOSE_DEPTH = 0.12
 
 
+@functools.lru_cache(maxsize=1)
+def _grid() -> tuple[np.ndarray, np.ndarray]:
+    """Coarse x and y, float32 [n, n] each, edges included."""
+    x, y = np.meshgrid(*[np.linspace(-1.0, 1.0, _NODES, dtype=np.float32)] * 2)
+    return x, y
+
+
 @functools.lru_cache(maxsize=8)
-def _grid(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coarse x and y, float32 [n, n], and the interpolation, float32 [size, n]."""
-    nodes = np.linspace(-1.0, 1.0, _NODES)
-    centres = (np.arange(size) + 0.5) * 2 / size - 1
-    rise = [np.interp(centres, nodes, row) for row in np.eye(_NODES)]
-    x, y = np.meshgrid(nodes, nodes)
-    return (
-        x.astype(np.float32),
-        y.astype(np.float32),
-        np.stack(rise, axis=1).astype(np.float32),
-    )
+def _between(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each pixel the node before it, int64, and the share of the next, float32."""
+    place = (np.arange(size) + 0.5) * (_NODES - 1) / size
+    before = place.astype(np.int64)
+    return before, (place - before).astype(np.float32)
+
+
+def _interpolated(coarse: np.ndarray, size: int) -> np.ndarray:
+    """Linear interpolation, float32 [..., n, n] -> [..., size, size].
+
+    Plain indexing, not a matrix product: BLAS would start threads for it, and
+    round differently from one machine to the next.
+    """
+    before, share = _between(size)
+    tall = coarse[:, before] * (1 - share)[:, None]
+    tall += coarse[:, before + 1] * share[:, None]
+    wide = tall.take(before, axis=2) * (1 - share)
+    wide += tall.take(before + 1, axis=2) * share
+    return wide
 
 
 def inverse_map(
@@ -45,13 +60,13 @@ def inverse_map(
     Returns:
       x and y, float32 [size, size] each, in face coordinates.
     """
-    x, y, rise = _grid(size)
-    x, y = _without_pose(x, y, nuisance)
+    x, y = _without_pose(*_grid(), nuisance)
     chin = np.clip((y - 0.05) / 0.85, 0.0, 1.3)
     y = y - identity.chin_drop * chin
     widths = (identity.forehead, identity.cheeks, identity.jaw)
     x = x / np.interp(y, _WIDTH_KNOTS, widths).astype(np.float32)
-    return rise @ x @ rise.T, rise @ y @ rise.T
+    fine = _interpolated(np.stack((x, y)), size)
+    return fine[0], fine[1]
 
 
 def _without_pose(

@@ -1,0 +1,94 @@
+"""`--mode=export`: a SavedModel of one run, or of several as one ensemble."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+from collections.abc import Sequence
+
+from affect_tf.commands import evaluate
+from affect_tf.commands import session as session_lib
+from affect_tf.commands.session import Session
+from affect_tf.errors import UserError
+from affect_tf.evaluation import thresholds
+from affect_tf.serving import export as export_lib
+from affect_tf.serving import model_card
+
+#: The split that the thresholds are fitted on and the card's scores come from.
+_SPLIT = "validation"
+
+
+def export(session: Session, runs: Sequence[str], out: str | None) -> None:
+    """Writes the next version of the SavedModel.
+
+    Args:
+      session: The data that describe and score the model, and where the runs lie.
+      runs: Folders or names; empty for all students, or else the teacher.
+      out: Folder of the versions; None for `<runs>/export`.
+
+    Raises:
+      UserError: If a run is missing, or the members see faces at different sizes.
+    """
+    folders = evaluate.find_runs(session, runs)
+    scored = evaluate.score_runs(session, folders, _SPLIT)
+    loaded = [session_lib.trained_model(folder) for folder in folders]
+    config = loaded[0][1]
+    sizes = {one.architecture.image_size for _, one in loaded}
+    if len(sizes) > 1:
+        raise UserError(
+            "Members of an exported ensemble must see faces of one size. "
+            f"Received: sizes {sorted(sizes)}. Export them apart.",
+            exit_code=2,
+        )
+    taxonomy = session.config.taxonomy
+    limits = None
+    if "au" in scored.scores.tasks:
+        limits = thresholds.fit(scored.predictions, taxonomy, _SPLIT)
+    card = model_card.ModelCard(
+        name=f"{config.name}: {' + '.join(scored.runs)}",
+        data=model_card.data_sets(session.faces.manifest),
+        scores=scored.scores.headline(),
+        protocol=(
+            f"{scored.scores.rows} faces of {scored.scores.subjects} people of the "
+            f"{_SPLIT} split, none of whom is in the training split; action units at "
+            "0.5. Thresholds, and the epoch that was kept, were chosen on this split."
+        ),
+        config=session_lib.layout(config),
+        commit=_commit(),
+    )
+    version = export_lib.export(
+        [model for model, _ in loaded],
+        config.tasks,
+        taxonomy,
+        config.architecture.image_size,
+        out or session.run("export"),
+        thresholds=limits,
+        card=card,
+    )
+    console = session.console
+    for what, path in (
+        ("SavedModel", version),
+        ("model card", version / "assets" / "model_card.md"),
+    ):
+        console.print(f"{what:>11}: {path}", highlight=False, soft_wrap=True)
+    console.print(
+        f"    look at: saved_model_cli show --dir {version} --all",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _commit() -> str:
+    """Returns the commit of this code, or "" where it is not a checkout."""
+    folder = pathlib.Path(__file__).resolve().parent
+    try:
+        result = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return result.stdout.strip()

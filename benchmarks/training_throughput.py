@@ -1,0 +1,104 @@
+"""Does the input keep up with the step, and what does a teacher in the loop cost?
+
+Three loops take turns, a few steps at a time, in one process, so that whatever else
+the machine does falls on all of them alike:
+
+  constant   the teacher's step on one batch that is in memory already
+  pipeline   the same step on batches from TFRecords: read, decode, augment
+  student    the student's step, with its teacher's forward pass, on one batch
+
+  python benchmarks/training_throughput.py --data=data/sample
+
+Prints the median of each and two ratios: constant / pipeline (1 means that the input
+costs nothing) and student / constant (the price of online distillation).
+"""
+
+from __future__ import annotations
+
+import pathlib
+import statistics
+import time
+
+import affect_tf  # noqa: F401  isort: skip  (chooses the Keras 2 API first)
+
+import rich.console
+from absl import app
+from absl import flags
+
+from affect_tf.commands import session as session_lib
+from affect_tf.config import override
+from affect_tf.objective.objective import Objective
+from affect_tf.training import precision
+from affect_tf.training import schedules
+from affect_tf.training.trainer import Trainer
+from configs import deng2020
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data", "data/sample", "Folder of TFRecords.")
+flags.DEFINE_integer("rounds", 6, "Turns of each loop.")
+flags.DEFINE_integer("steps", 4, "Steps of a turn.")
+flags.DEFINE_multi_string("set", [], "Change a field of the config deng2020.")
+
+
+def trainer(config, stage, policy, teacher=None):
+    model = session_lib.new_model(config, policy, seed=0)
+    rate = schedules.PerStep(stage.learning_rate, 1000, stage.epochs)
+    optimizer = config.optimizer.build(rate)
+    return Trainer(model, Objective(config.tasks, stage.mix), optimizer, teacher)
+
+
+def main(argv):
+    del argv
+    config = deng2020.config()
+    for assignment in FLAGS.set:
+        config = override(config, assignment)
+    console = rich.console.Console()
+    session = session_lib.open_session(
+        config, pathlib.Path(FLAGS.data), pathlib.Path("runs"), console
+    )
+    config = session.config
+    policy = precision.choose(config.precision).policy
+    batches = iter(
+        session.faces.training(
+            config.sources, config.batch_size, config.augmentation, seed=0
+        )
+    )
+    constant = next(batches)
+    teacher = trainer(config, config.teacher, policy)
+    student = trainer(
+        config,
+        config.student,
+        policy,
+        session_lib.new_model(config, policy, seed=1),
+    )
+    loops = {
+        "constant": lambda: teacher.train_step(constant).numpy(),
+        "pipeline": lambda: teacher.train_step(next(batches)).numpy(),
+        "student": lambda: student.train_step(constant).numpy(),
+    }
+    times = {name: [] for name in loops}
+    for step in loops.values():
+        step()
+        step()
+    for _ in range(FLAGS.rounds):
+        for name, step in loops.items():
+            for _ in range(FLAGS.steps):
+                began = time.perf_counter()
+                step()
+                times[name].append(time.perf_counter() - began)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    rows = config.batch_size
+    print(
+        f"{config.architecture.backbone.__class__.__name__} at "
+        f"{config.architecture.image_size}, batch {rows}, {policy}"
+    )
+    for name, median in medians.items():
+        print(
+            f"{name:>9}: {1000 * median:7.1f} ms a step, {rows / median:6.1f} faces/s"
+        )
+    print(f"constant / pipeline: {medians['constant'] / medians['pipeline']:.3f}")
+    print(f" student / constant: {medians['student'] / medians['constant']:.3f}")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,63 @@
+"""Numbered folders that appear whole or not at all."""
+
+import pathlib
+
+import pytest
+
+from affect_tf.serving.version_folder import new_version
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_versions_count_up_from_the_highest_and_ignore_other_names(tmp_path):
+    for name in ("7", "3", "notes", "9.tmp", "\u00b2"):
+        (tmp_path / name).mkdir()
+    with new_version(tmp_path) as version:
+        version.folder.mkdir()
+    assert version.folder == tmp_path / "8"
+    assert "8" in names(tmp_path)
+
+
+def test_the_first_version_is_1_and_folders_are_made(tmp_path):
+    with new_version(tmp_path / "new" / "export") as version:
+        version.folder.mkdir()
+    assert names(tmp_path / "new" / "export") == ["1"]
+
+
+def test_a_version_has_no_number_before_it_is_complete(tmp_path):
+    with new_version(tmp_path) as version:
+        version.folder.mkdir()
+        assert not any(name.isdecimal() for name in names(tmp_path))
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path):
+    with pytest.raises(RuntimeError), new_version(tmp_path) as version:
+        version.folder.mkdir()
+        (version.folder / "half").write_text("a model")
+        raise RuntimeError
+    assert names(tmp_path) == []
+
+
+def test_two_exports_at_once_take_different_numbers(tmp_path, monkeypatch):
+    rename = pathlib.Path.rename
+
+    def late(path, target):
+        # Another export takes the number between our look and our rename.
+        if target.name == "1":
+            target.mkdir()
+            (target / "saved_model.pb").touch()
+        return rename(path, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", late)
+    with new_version(tmp_path) as version:
+        version.folder.mkdir()
+    assert version.folder == tmp_path / "2"
+    assert names(tmp_path) == ["1", "2"]
+
+
+def test_other_problems_of_a_rename_are_not_hidden(tmp_path):
+    with pytest.raises(FileNotFoundError), new_version(tmp_path):
+        pass
+    assert names(tmp_path) == []

@@ -1,0 +1,134 @@
+"""Whatever is wrong in a folder is found, and named by file and record."""
+
+import dataclasses
+import json
+
+import pytest
+import tensorflow as tf
+
+from affect_tf.data import records
+from affect_tf.data.manifest import Manifest
+from tests.tfrecords_builder.conftest import picture
+from tests.tfrecords_builder.conftest import SIZE
+from tfrecords_builder import folder
+from tfrecords_builder import verify
+from tfrecords_builder import writer
+from tfrecords_builder.readers import csv_folder
+
+
+@pytest.fixture
+def built(data):
+    # One group of seven samples in train, so that records have positions.
+    names = [path.relative_to(data.images) for path in data.images.rglob("*.*")]
+    rows = [f"{name.as_posix()},train,{i},1" for i, name in enumerate(sorted(names))]
+    data.write("file,split,subject,AU1", *rows[:-1], rows[-1].replace("train", "val"))
+    writer.build(csv_folder.annotations(data.csv, data.images), data.out, size=SIZE)
+    return data
+
+
+def problems(data):
+    return [str(problem) for problem in verify.verify(data.out)]
+
+
+TRAIN = "train/csv.au-00000-of-00001.tfrecord"
+
+
+def replace_record(data, position, sample, taxonomy=None):
+    """Writes another record into the file, and a manifest that vouches for it."""
+    manifest = Manifest.load(data.out)
+    path = data.out / TRAIN
+    content = [r.numpy() for r in tf.data.TFRecordDataset(str(path))]
+    content[position] = (
+        sample
+        if isinstance(sample, bytes)
+        else records.encode(sample, taxonomy or manifest.taxonomy)
+    )
+    with tf.io.TFRecordWriter(str(path)) as stream:
+        for record in content:
+            stream.write(record)
+    shards = [
+        dataclasses.replace(
+            shard, bytes=path.stat().st_size, sha256=folder.sha256(path)
+        )
+        if shard.file == TRAIN
+        else shard
+        for shard in manifest.shards
+    ]
+    dataclasses.replace(manifest, shards=tuple(shards)).save(data.out)
+
+
+def sample(image=None, **fields):
+    frame = records.Frame(image or picture(99), None, fields.pop("units", {"AU1": 1}))
+    fields = {"key": "new", "source": "csv", "subject": "new", **fields}
+    return records.Sample(frames=(frame,), **fields)
+
+
+def test_a_folder_as_it_was_built_has_no_problem(built):
+    assert problems(built) == []
+
+
+def test_a_flipped_bit_is_found_by_file_and_record(built):
+    path = built.out / TRAIN
+    content = bytearray(path.read_bytes())
+    length = int.from_bytes(content[:8], "little") + 16
+    content[length + 12 + 40] ^= 1
+    path.write_bytes(bytes(content))
+    found = problems(built)
+    assert found[0] == f"{TRAIN}: has another checksum than when it was built"
+    assert found[1].startswith(f"{TRAIN}, record 1: cannot be read")
+    assert found[2] == f"{TRAIN}: has 1 readable records instead of 6"
+
+
+def test_a_truncated_file_is_found(built):
+    path = built.out / TRAIN
+    path.write_bytes(path.read_bytes()[:-5])
+    found = problems(built)
+    assert "bytes instead of" in found[0]
+    assert found[1].startswith(f"{TRAIN}, record 5: cannot be read")
+
+
+def test_a_missing_and_a_strange_file_are_found(built):
+    (built.out / TRAIN).rename(built.out / "train/else.tfrecord")
+    assert problems(built) == [
+        f"{TRAIN}: is missing",
+        "train/else.tfrecord: is not in the manifest",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        (b"\xff\xff", "is no sample"),
+        (sample(picture(1)[:-99]), "picture 0 of 'new' cannot be decoded"),
+        (sample(picture(1, (SIZE, 9))), "is a JPEG of 32x9 pixels"),
+        (sample(picture(1, kind="BMP")), "is a BMP"),
+        (sample(split="validation"), "has split='validation' in a file of 'train'"),
+        (sample(source="other"), "has source='other' in a file of 'csv'"),
+        (sample(units={}), r"has tasks=() in a file of ('au',)"),
+    ],
+)
+def test_a_wrong_record_is_named(built, wrong, expected):
+    replace_record(built, 4, wrong)
+    found = problems(built)
+    assert found[0].startswith(f"{TRAIN}, record 4: ")
+    assert expected in found[0]
+
+
+def test_a_key_that_occurs_twice_is_named(built):
+    replace_record(built, 4, sample(key="c/2.jpg", split="train"))
+    assert any("'c/2.jpg' is also in train/" in problem for problem in problems(built))
+
+
+def test_a_subject_in_two_splits_is_named(built):
+    replace_record(built, 4, sample(subject="6"))
+    (found,) = [text for text in problems(built) if "subject '6'" in text]
+    assert "is in train and in validation" in found
+
+
+def test_counts_that_are_not_those_of_the_records_are_named(built):
+    path = built.out / "manifest.json"
+    fields = json.loads(path.read_text())
+    fields["counts"]["train"]["action_units"]["AU1"]["positive"] = 1
+    path.write_text(json.dumps(fields))
+    (found,) = problems(built)
+    assert found.startswith("manifest.json: counts action_units=")
