@@ -22,6 +22,7 @@ from typing import Any
 import rich.console
 from absl import app
 from absl import flags
+from absl import logging
 
 import configs
 from affect_tf.errors import UserError
@@ -63,6 +64,7 @@ flags.DEFINE_string("out", None, "Folder for plots (evaluate) or the model (expo
 
 def main(argv: list[str]) -> int:
     """Runs one mode; returns the exit code."""
+    logging.set_verbosity(logging.WARNING)
     console = rich.console.Console()
     try:
         if len(argv) > 1:

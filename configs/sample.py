@@ -32,10 +32,12 @@ def config() -> ExperimentConfig:
 def prepare(console: rich.console.Console) -> pathlib.Path:
     """Renders the data set, unless that has been done, and returns its folder."""
     # The renderer is not needed once the records are there.
+    from tfrecords_builder import report
     from tfrecords_builder import writer
     from tfrecords_builder.readers import synthetic
 
     if not (DATA / "manifest.json").exists():
-        console.print(f"Rendering the sample faces into {DATA} (once)")
-        writer.build(synthetic.annotations(), DATA, console=console)
+        console.print(f"The sample faces are rendered into {DATA}, once.")
+        with report.Reporter(console, "Rendering") as reporter:
+            writer.build(synthetic.annotations(), DATA, progress=reporter)
     return DATA

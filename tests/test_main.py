@@ -46,8 +46,8 @@ def run(monkeypatch, capsys, small_folder):
     monkeypatch.setattr(configs.sample, "config", tiny)
 
     def call(*arguments, data=small_folder, workdir="runs", **flags):
-        given = {"data": str(data), "workdir": str(workdir), **flags}
-        with flagsaver.flagsaver(**given):
+        folder = None if data is None else str(data)
+        with flagsaver.flagsaver(data=folder, workdir=str(workdir), **flags):
             code = main.main(["main.py", *arguments])
         return code, capsys.readouterr().out
 

@@ -175,32 +175,7 @@ def _build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="replace another build in that folder",
     )
-    add = parser.add_argument_group(
-        "--dataset=csv",
-        "One row a picture. Columns: file, and any of split, subject, expression,\n"
-        "valence, arousal, AU1, AU2, ..., source, video, frame, clip.\n"
-        "A blank cell is a label that nobody gave.",
-    ).add_argument
-    add("--csv", metavar="FILE", help="the annotations")
-    add("--images", metavar="DIR", help="the folder that 'file' is relative to")
-    add(
-        "--taxonomy",
-        metavar="NAME",
-        help="auto (default: what the file has), abaw1, abaw2 or abaw3",
-    )
-    add(
-        "--validation_fraction",
-        type=float,
-        metavar="SHARE",
-        help="without a split column: the share of the rows that becomes the "
-        f"validation split, by subject (default {csv_folder.VALIDATION_FRACTION})",
-    )
-    add = parser.add_argument_group(
-        "--dataset=synthetic", "Drawn faces, for trying things out."
-    ).add_argument
-    add("--num_train", type=int, metavar="N", help="training samples (default 3200)")
-    add("--num_validation", type=int, metavar="N", help="others (default 800)")
-    add("--frames_per_clip", type=int, metavar="N", help="1 (default) gives stills")
+    _add_reader_flags(parser)
     add = parser.add_argument_group("the records").add_argument
     add(
         "--size",
@@ -233,6 +208,35 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     _add_workers(add)
     return parser
+
+
+def _add_reader_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group(
+        "--dataset=csv",
+        "One row a picture. Columns: file, and any of split, subject, expression,\n"
+        "valence, arousal, AU1, AU2, ..., source, video, frame, clip.\n"
+        "A blank cell is a label that nobody gave.",
+    ).add_argument
+    add("--csv", metavar="FILE", help="the annotations")
+    add("--images", metavar="DIR", help="the folder that 'file' is relative to")
+    add(
+        "--taxonomy",
+        metavar="NAME",
+        help="auto (default: what the file has), abaw1, abaw2 or abaw3",
+    )
+    add(
+        "--validation_fraction",
+        type=float,
+        metavar="SHARE",
+        help="without a split column: the share of the rows that becomes the "
+        f"validation split, by subject (default {csv_folder.VALIDATION_FRACTION})",
+    )
+    add = parser.add_argument_group(
+        "--dataset=synthetic", "Drawn faces, for trying things out."
+    ).add_argument
+    add("--num_train", type=int, metavar="N", help="training samples (default 3200)")
+    add("--num_validation", type=int, metavar="N", help="others (default 800)")
+    add("--frames_per_clip", type=int, metavar="N", help="1 (default) gives stills")
 
 
 def _verify_parser() -> argparse.ArgumentParser:

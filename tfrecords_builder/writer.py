@@ -101,17 +101,8 @@ def build(
         written = plan.table[~plan.table["key"].isin({r.value for r in rejects})]
         rejects = [*annotations.rejects, *rejects]
         _check_rejects(folder, annotations, rejects, max_rejects)
-        manifest = Manifest(
-            taxonomy=annotations.taxonomy,
-            shards=tuple(shards),
-            counts=counts.of_table(written, annotations.taxonomy),
-            seed=seed,
-            frames_per_sample=counts.frames_per_sample(written),
-            image_size=size,
-            created_by=f"affect_tf {affect_tf.__version__}",
-            rejected=annotations_lib.num_rejected_rows(rejects),
-            fingerprint=plan.fingerprint,
-        )
+        manifest = _manifest(plan, written, annotations.taxonomy, shards, rejects)
+        manifest = dataclasses.replace(manifest, seed=seed, image_size=size)
         folder.end(manifest)
     return manifest
 

@@ -74,20 +74,22 @@ class _Residual:
 
     def __post_init__(self) -> None:
         """Refuses what would fail later, in the middle of a build."""
+        owner = type(self).__name__
         if isinstance(self.width, bool) or int(self.width) != self.width:
             raise ValueError(
-                f"{type(self).__name__}.width must be a whole number. "
+                f"{owner}.width must be a whole number. "
                 f"Received: width={self.width!r}. Write a number such as 32 or 64."
             )
         for field in ("width", "batch_norm_epsilon"):
-            if not getattr(self, field) > 0:
+            value = getattr(self, field)
+            if not value > 0:
                 raise ValueError(
-                    f"{type(self).__name__}.{field} must be positive. "
-                    f"Received: {field}={getattr(self, field)!r}. Raise it above 0."
+                    f"{owner}.{field} must be positive. "
+                    f"Received: {field}={value!r}. Raise it above 0."
                 )
         if not 0 <= self.batch_norm_momentum < 1:
             raise ValueError(
-                f"{type(self).__name__}.batch_norm_momentum must lie in [0, 1). "
+                f"{owner}.batch_norm_momentum must lie in [0, 1). "
                 f"Received: batch_norm_momentum={self.batch_norm_momentum!r}. "
                 "It is the share that the running mean keeps: PyTorch's 0.1 is 0.9."
             )
@@ -235,15 +237,8 @@ class ResNet50(_Residual):
     Returns [B, h, w, 32 * width]: 2048 channels, 4 x 4 for pictures of 112 x 112.
 
     Attributes:
-      width: Channels of the first stage's 3x3 convolutions.
-      stem: Kernel of the first convolution, "7x7" or "3x3".
-      stem_stride: Its stride, 1 or 2.
-      stem_padding: "symmetric" (PyTorch) or "same" (TensorFlow).
-      pool: What follows the stem, one of `POOLS`.
-      batch_norm_epsilon: Added to every variance.
-      batch_norm_momentum: Share that a running statistic keeps; PyTorch's 0.1 is
-        0.9 here.
-      zero_init_last: Whether each block starts as the identity.
+      width: Channels of the first stage's 3x3 convolutions; its other fields, to
+        `zero_init_last`, are those of `ResNet18`.
       stride_on_first: Whether a block halves the picture in its first 1x1
         convolution (Caffe, VGGFace2 and FER+ weights) or in its 3x3
         (torchvision). No shape tells the two apart, only the results do.
@@ -282,7 +277,7 @@ class ResNet50(_Residual):
 
 @dataclasses.dataclass(frozen=True)
 class Tiny:
-    """Two small convolutions, for tests: 1,300 parameters, [B, S/4, S/4, 16]."""
+    """Two small convolutions, for tests: 1,464 parameters, [B, S/4, S/4, 16]."""
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Builds the layers on [B, S, S, 3], normalised; returns the feature map."""

@@ -134,7 +134,7 @@ class SoftmaxFocal:
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         log_scores = tf.nn.log_softmax(logits)
         is_label = tf.one_hot(labels, logits.shape[-1], on_value=True, off_value=False)
-        # The lowest finite number, not -inf: gamma 0 times it must be 0, not NaN.
+        # The lowest number takes the label's own class out of the sum.
         others = tf.where(is_label, log_scores.dtype.min, log_scores)
         log_miss = tf.reduce_logsumexp(others, axis=1)
         return weigh_rows(self.alpha * tf.exp(self.gamma * log_miss) * loss, weight)

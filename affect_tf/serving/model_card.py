@@ -123,7 +123,10 @@ def commercial_use(data: Sequence[DataSet]) -> tuple[bool, str]:
     if unknown or not data:
         names = ", ".join(dict.fromkeys(unknown)) or "the data, which is not named"
         return False, f"Not allowed until somebody has checked the terms of {names}."
-    return True, "Not excluded by the terms of the data."
+    return True, (
+        "Not excluded by the terms of the data. Pretrained weights, if the run began "
+        "with some, have terms of their own."
+    )
 
 
 def document(

@@ -1,5 +1,6 @@
 """Samples through encode -> serialize -> parse, and what must not get in."""
 
+import hashlib
 import math
 
 import numpy as np
@@ -120,6 +121,15 @@ def test_equal_samples_give_equal_bytes_whatever_the_order_of_their_units():
     one = sample(Frame(b"x", None, {"AU1": 1, "AU4": 0}))
     other = sample(Frame(b"x", None, {"AU4": 0, "AU1": 1}))
     assert records.encode(one, SMALL) == records.encode(other, SMALL)
+
+
+def test_the_bytes_of_a_record_are_the_same_on_every_machine():
+    # A change here is a change of the schema: raise SCHEMA_VERSION if old records
+    # can no longer be read.
+    checksum = hashlib.sha256(records.encode(CLIP, SMALL)).hexdigest()
+    assert checksum == (
+        "96806f097e7ff4eb6c6cbd498fed8ebfaa03ce340b5ef575e414252a3a768cf5"
+    )
 
 
 def test_an_empty_batch_has_no_rows():

@@ -1,7 +1,6 @@
 """Our backbones against PyTorch's own arithmetic, through the files it writes."""
 
 import collections
-import dataclasses
 import pickle
 import sys
 
@@ -15,6 +14,7 @@ from affect_tf.models import build
 from affect_tf.models import layers
 from affect_tf.models import pretrained
 from affect_tf.models import pretrained_layouts
+from tests.models.weight_files import Shallow
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -104,14 +104,6 @@ def dag_state(network):
             new = f"conv{stage}_{block}_{part}{'_bn' if norm else ''}.{words[-1]}"
         renamed[new] = tensor
     return renamed
-
-
-@dataclasses.dataclass(frozen=True)
-class Shallow(backbones.ResNet50):
-    """A ResNet-50 of one block a stage, where the full depth shows nothing more."""
-
-    def _stages(self):
-        return (1, 1, 1, 1)
 
 
 def model_for(layout, size, kind=backbones.ResNet50):

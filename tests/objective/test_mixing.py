@@ -7,10 +7,10 @@ import tensorflow as tf
 from affect_tf.objective.mixing import Cell
 from affect_tf.objective.mixing import CellMix
 
-#: Rows: expr alone; au alone, half its units; everything; nothing.
+#: Rows: expr alone; half the units alone; everything; nothing; all but a unit.
 MASKS = {
-    "expr": tf.constant([1.0, 0.0, 1.0, 0.0]),
-    "au": tf.constant([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]),
+    "expr": tf.constant([1.0, 0.0, 1.0, 0.0, 1.0]),
+    "au": tf.constant([[0, 0], [1, 0], [1, 1], [0, 0], [1, 0]], tf.float32),
 }
 JEONG = CellMix(
     labelled=(10.0, 1.0),
@@ -33,26 +33,26 @@ def test_labelled_and_unlabelled_cells_each_get_their_pair():
     mix = CellMix(labelled=(0.6, 0.4), unlabelled=(0.0, 1.0))
     mixed = mix(MASKS)
     assert mix.distils
-    np.testing.assert_allclose(mixed.supervised["expr"], [0.6, 0, 0.6, 0])
-    np.testing.assert_allclose(mixed.distilled["expr"], [0.4, 1, 0.4, 1])
+    np.testing.assert_allclose(mixed.supervised["expr"], [0.6, 0, 0.6, 0, 0.6])
+    np.testing.assert_allclose(mixed.distilled["expr"], [0.4, 1, 0.4, 1, 0.4])
     np.testing.assert_allclose(
-        mixed.supervised["au"], [[0, 0], [0.6, 0], [0.6, 0.6], [0, 0]]
+        mixed.supervised["au"], [[0, 0], [0.6, 0], [0.6, 0.6], [0, 0], [0.6, 0]]
     )
     np.testing.assert_allclose(
-        mixed.distilled["au"], [[1, 1], [0.4, 1], [0.4, 0.4], [1, 1]]
+        mixed.distilled["au"], [[1, 1], [0.4, 1], [0.4, 0.4], [1, 1], [0.4, 1]]
     )
-    np.testing.assert_array_equal(mixed.task_weighted, np.ones(4))
-    np.testing.assert_array_equal(mixed.adversarial, np.ones(4))
+    np.testing.assert_array_equal(mixed.task_weighted, np.ones(5))
+    np.testing.assert_array_equal(mixed.adversarial, np.ones(5))
 
 
 def test_a_row_is_complete_when_every_unit_of_every_task_is_labelled():
     mixed = JEONG(MASKS)
-    np.testing.assert_allclose(mixed.supervised["expr"], [10, 0, 1, 0])
+    np.testing.assert_allclose(mixed.supervised["expr"], [10, 0, 1, 0, 10])
     np.testing.assert_allclose(
-        mixed.distilled["au"], [[0.9, 0.9], [1, 0.9], [0, 0], [0.9, 0.9]]
+        mixed.distilled["au"], [[0.9, 0.9], [1, 0.9], [0, 0], [0.9, 0.9], [1, 0.9]]
     )
-    np.testing.assert_array_equal(mixed.task_weighted, [1, 1, 0, 1])
-    np.testing.assert_array_equal(mixed.adversarial, [1, 1, 0, 1])
+    np.testing.assert_array_equal(mixed.task_weighted, [1, 1, 0, 1, 1])
+    np.testing.assert_array_equal(mixed.adversarial, [1, 1, 0, 1, 1])
 
 
 def test_masks_of_any_dtype_mean_the_same():

@@ -113,6 +113,17 @@ def test_the_bytes_do_not_depend_on_workers_or_on_the_order_of_the_rows(data):
     assert {name: data.files()[name] for name in shards} == {n: one[n] for n in shards}
 
 
+def test_many_threads_write_in_the_order_of_the_plan(data, monkeypatch):
+    data.write("file,split,AU1", *(row.split(",")[0] + ",train,1" for row in ROWS))
+    build(data)
+    expected = data.files()
+    # One picture a thread and few at once: what one test's pictures can show.
+    monkeypatch.setattr(writer, "_CHUNK", 1)
+    monkeypatch.setattr(writer, "_AHEAD", 1)
+    build(data, workers=2, overwrite=True)
+    assert data.files() == expected
+
+
 def test_another_seed_gives_another_order(data):
     data.write("file,AU1", *(row.split(",")[0] + ",1" for row in ROWS))
     orders = set()

@@ -174,3 +174,10 @@ def test_a_clip_must_lie_in_one_split(data):
     data.write("file,split,clip,frame", "a/1.jpg,train,x,1", "a/2.jpg,validation,x,2")
     with pytest.raises(UserError, match="clip must lie in one split"):
         read(data)
+
+
+def test_a_picture_of_a_clip_needs_a_frame_number(data):
+    data.write(
+        "file,clip,frame", "a/1.jpg,x,1", "a/2.jpg,x,", "b/1.jpg,,", "b/2.jpg,,z"
+    )
+    assert rejects(data) == [(3, "frame", ""), (5, "frame", "z")]

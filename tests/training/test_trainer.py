@@ -23,6 +23,7 @@ from affect_tf.training.trainer import TOTAL
 from affect_tf.training.trainer import Trainer
 
 TASKS = (Expression(), ActionUnits(), ValenceArousal())
+TEACHER = CellMix()
 STUDENT = CellMix(labelled=(0.6, 0.4), unlabelled=(0.0, 1.0))
 
 
@@ -35,7 +36,7 @@ def model(seed=0, policy="float32"):
     return built
 
 
-def trainer(mix=CellMix(), teacher=None, policy="float32", rate=1e-3, **optimizer):
+def trainer(mix=TEACHER, teacher=None, policy="float32", rate=1e-3, **optimizer):
     schedule = PerStep(Constant(rate), 10, 1)
     return Trainer(
         model(policy=policy),
@@ -66,7 +67,9 @@ def test_the_loss_falls_on_a_few_faces(batches):
 def test_a_log_names_every_addend_and_they_sum_to_the_total(batches):
     student = trainer(STUDENT, teacher=model(seed=1))
     (log,) = student.run(batches(), 2, log_every=5)
-    addends = {f"{t}/{k}" for t in ("expr", "au", "va") for k in ("supervised", "distilled")}
+    addends = {
+        f"{t}/{k}" for t in ("expr", "au", "va") for k in ("supervised", "distilled")
+    }
     assert addends < set(log.losses)
     np.testing.assert_allclose(
         sum(log.losses[name] for name in addends), log.losses[TOTAL], rtol=1e-5
@@ -103,7 +106,9 @@ def test_a_label_that_is_not_a_number_never_reaches_a_weight(batches):
     labels = batch.labels | {"va": tf.fill([12, 2], np.nan)}
     one = trainer()
     before = one.model.trainable_variables[0].numpy()
-    with pytest.raises(NonFiniteLossError, match=r"va/supervised of face\d+, .* step 1"):
+    with pytest.raises(
+        NonFiniteLossError, match=r"va/supervised of face\d+, .* step 1"
+    ):
         list(one.run(iter([batch._replace(labels=labels)]), 1, log_every=1))
     np.testing.assert_array_equal(before, one.model.trainable_variables[0].numpy())
     assert int(one.step) == 0

@@ -86,6 +86,8 @@ def annotations(
             f"Name the folder that the 'file' column of {path} is relative to."
         )
     columns, notes = _columns(header, path)
+    if "split" in columns and validation_fraction is not None:
+        raise _needless_fraction(validation_fraction)
     text = pd.DataFrame(
         {
             name: pd.Series([row[i].strip() for row in rows], dtype=object)
@@ -96,12 +98,6 @@ def annotations(
     cells = Cells(text, lines, path)
     table = cells.table(vocabulary, images)
     table = table[~cells.rejected].reset_index(drop=True)
-    if "split" in text and validation_fraction is not None:
-        raise UserError(
-            "--validation_fraction must be left out where the file has a 'split' "
-            f"column. Received: --validation_fraction={validation_fraction}. "
-            "Remove the flag or the column."
-        )
     if "split" not in text:
         fraction = VALIDATION_FRACTION
         if validation_fraction is not None:
@@ -262,3 +258,10 @@ def _split_by_subject(table: pd.DataFrame, fraction: float, seed: int) -> np.nda
     if fraction and not chosen:
         chosen = order[:-1][:1]
     return np.where(who.isin(chosen), "validation", "train").astype(object)
+
+
+def _needless_fraction(fraction: float) -> UserError:
+    return UserError(
+        "--validation_fraction must be left out where the file has a 'split' column. "
+        f"Received: --validation_fraction={fraction}. Remove the flag or the column."
+    )
