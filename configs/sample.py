@@ -20,7 +20,7 @@ DATA = pathlib.Path("data/sample")
 def config() -> ExperimentConfig:
     """Returns the experiment."""
     small = deng2020_small.config()
-    stage = {"epochs": 8, "learning_rate": Cosine(2e-3)}
+    stage = {"epochs": 16, "learning_rate": Cosine(2e-3)}
     return dataclasses.replace(
         small,
         name="sample",

@@ -51,11 +51,15 @@ class Plan:
       table: The annotations in the order in which they are written; the rows of a
         clip are neighbours.
       shards: The files, in order of name and of rows.
+      size: Side of the stored pictures.
+      seed: Seed of the order.
       fingerprint: Differs whenever the files would.
     """
 
     table: pd.DataFrame
     shards: tuple[PlannedShard, ...]
+    size: int
+    seed: int
     fingerprint: str
 
 
@@ -90,7 +94,7 @@ def make(annotations: Annotations, size: int, seed: int, frames_per_shard: int) 
     for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
         shards += _shards(group[start], order, start, stop, frames_per_shard)
     fingerprint = _fingerprint(order, annotations, size, seed, frames_per_shard)
-    return Plan(order, tuple(shards), fingerprint)
+    return Plan(order, tuple(shards), size, seed, fingerprint)
 
 
 def labelled(table: pd.DataFrame, units: tuple[str, ...]) -> dict[str, np.ndarray]:

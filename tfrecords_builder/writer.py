@@ -10,6 +10,7 @@ import collections
 import os
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent import futures
 from typing import Protocol
 
@@ -95,16 +96,35 @@ def build(
             return manifest
         # Too many bad rows in the input itself end it before the long part.
         _check_rejects(folder, annotations, list(annotations.rejects), max_rejects)
-        shards, rejects = _write_shards(
-            folder, plan, annotations, size, workers or os.cpu_count() or 1, progress
-        )
-        written = plan.table[~plan.table["key"].isin({r.value for r in rejects})]
-        rejects = [*annotations.rejects, *rejects]
-        _check_rejects(folder, annotations, rejects, max_rejects)
-        manifest = _manifest(plan, written, annotations.taxonomy, shards, rejects)
-        manifest = dataclasses.replace(manifest, seed=seed, image_size=size)
+        workers = workers or os.cpu_count() or 1
+        shards, rejects = _write_shards(folder, plan, annotations, workers, progress)
+        everything = [*annotations.rejects, *rejects]
+        _check_rejects(folder, annotations, everything, max_rejects)
+        manifest = _manifest(plan, annotations, shards, rejects)
         folder.end(manifest)
     return manifest
+
+
+def _manifest(
+    plan: Plan,
+    annotations: Annotations,
+    shards: Sequence[Shard],
+    rejects: Sequence[Reject],
+) -> Manifest:
+    """Returns the manifest of a finished plan, less the frames that were rejected."""
+    table = plan.table[~plan.table["key"].isin({reject.value for reject in rejects})]
+    everything = [*annotations.rejects, *rejects]
+    return Manifest(
+        taxonomy=annotations.taxonomy,
+        shards=tuple(shards),
+        counts=counts.of_table(table, annotations.taxonomy),
+        seed=plan.seed,
+        frames_per_sample=counts.frames_per_sample(table),
+        image_size=plan.size,
+        created_by=f"affect_tf {affect_tf.__version__}",
+        rejected=annotations_lib.num_rejected_rows(everything),
+        fingerprint=plan.fingerprint,
+    )
 
 
 def _check_options(
@@ -127,7 +147,6 @@ def _write_shards(
     folder: Folder,
     plan: Plan,
     annotations: Annotations,
-    size: int,
     workers: int,
     progress: Progress | None,
 ) -> tuple[list[Shard], list[Reject]]:
@@ -142,7 +161,7 @@ def _write_shards(
             progress(done, total, kept)
 
     def encode(table: pd.DataFrame, planned: PlannedShard) -> futures.Future:
-        return executor.submit(encoder.encode, table, planned, annotations, size)
+        return executor.submit(encoder.encode, table, planned, annotations, plan.size)
 
     executor = futures.ThreadPoolExecutor(workers)
     try:
@@ -234,12 +253,12 @@ def _check_rejects(
     """Writes the list of rejects, and raises where it is too long."""
     folder.write_rejects(rejects)
     count, total = annotations_lib.num_rejected_rows(rejects), annotations.num_rows
-    if count > limit * total:
+    if count > limit * total or count == total:
         first = rejects[0]
         raise UserError(
-            f"At most {limit:.2%} of the rows may be rejected. Received: {count} of "
-            f"{total} ({count / total:.2%}). The first: {first.file}, line "
-            f"{first.row}: {first.field}={first.value!r} {first.reason}. All are in "
-            f"{folder.path / folder_lib.REJECTS_FILE}. Correct them, or allow more "
-            "with --max_rejects."
+            f"At most {limit:.2%} of the rows may be rejected, and never all. "
+            f"Received: {count} of {total} ({count / total:.2%}). The first: "
+            f"{first.file}, line {first.row}: {first.field}={first.value!r} "
+            f"{first.reason}. All are in {folder.path / folder_lib.REJECTS_FILE}. "
+            "Correct them, or allow more with --max_rejects."
         )

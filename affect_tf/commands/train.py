@@ -96,7 +96,11 @@ def _train(
 ) -> None:
     """Trains one run to its end; a finished one is left as it is."""
     console, config, run = session.console, session.config, session.run(name)
-    chosen = precision.choose(config.precision)
+    try:
+        chosen = precision.choose(config.precision)
+        steps = session.faces.steps_per_epoch(config.sources, config.batch_size)
+    except ValueError as error:
+        raise UserError(str(error), exit_code=2) from error
     session_lib.claim(run, config, seed, overwrite)
     model = session_lib.new_model(config, chosen.policy, seed)
     guide = None
@@ -105,7 +109,6 @@ def _train(
         checkpoints.load_best(guide, session.run(TEACHER))
         if stage.start_from_teacher:
             model.set_weights(guide.get_weights())
-    steps = session.faces.steps_per_epoch(config.sources, config.batch_size)
     console.print(
         f"{name}: {model.count_params() / 1e6:.1f} M parameters, {stage.epochs} epochs "
         f"of {steps} steps of {config.batch_size} faces, in {chosen.policy} "

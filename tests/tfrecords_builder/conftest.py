@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 import affect_tf  # noqa: F401
+from tfrecords_builder import writer
+from tfrecords_builder.readers import csv_folder
 
 HEADER = "file,split,subject,expression,valence,arousal,AU1,AU4"
 #: Blank cells, partly filled units, a row without any label, greyscale, a PNG.
@@ -60,3 +62,8 @@ class Data:
 @pytest.fixture
 def data(tmp_path):
     return Data(tmp_path)
+
+
+def build(data, **options):
+    annotations = csv_folder.annotations(data.csv, data.images)
+    return writer.build(annotations, data.out, **{"size": SIZE, **options})

@@ -72,11 +72,10 @@ def annotations(
       seed: Seed of that choice.
 
     Returns:
-      The annotations. Keys are the `file` column, with forward slashes.
+      The annotations; a key is a path as in `file`, with forward slashes.
 
     Raises:
-      UserError: If the file or the folder is missing, empty or malformed, or a rule
-        about the whole file is broken.
+      UserError: If the file or folder is missing or malformed as a whole.
     """
     path, images = pathlib.Path(path), pathlib.Path(images)
     header, rows, lines = _read(path)
@@ -86,8 +85,7 @@ def annotations(
             f"Name the folder that the 'file' column of {path} is relative to."
         )
     columns, notes = _columns(header, path)
-    if "split" in columns and validation_fraction is not None:
-        raise _needless_fraction(validation_fraction)
+    _check_fraction(columns, validation_fraction)
     text = pd.DataFrame(
         {
             name: pd.Series([row[i].strip() for row in rows], dtype=object)
@@ -99,13 +97,10 @@ def annotations(
     table = cells.table(vocabulary, images)
     table = table[~cells.rejected].reset_index(drop=True)
     if "split" not in text:
-        fraction = VALIDATION_FRACTION
-        if validation_fraction is not None:
-            fraction = validation_fraction
-        table["split"] = _split_by_subject(table, fraction, seed)
+        split = table["split"] = _split_by_subject(table, validation_fraction, seed)
+        share = (split == "validation").sum() / max(len(table), 1)
         notes.append(
-            f"No 'split' column: {(table['split'] == 'validation').sum()} of "
-            f"{len(table)} rows are the validation split, by subject (seed {seed})."
+            f"No 'split' column: {share:.0%} of the rows validate, by subject."
         )
     return Annotations(
         table=annotations_lib.complete(table, vocabulary, SOURCE),
@@ -233,8 +228,11 @@ def _taxonomy(choice: str, text: pd.DataFrame, notes: list[str]) -> Taxonomy:
     return vocabulary
 
 
-def _split_by_subject(table: pd.DataFrame, fraction: float, seed: int) -> np.ndarray:
+def _split_by_subject(
+    table: pd.DataFrame, fraction: float | None, seed: int
+) -> np.ndarray:
     """Returns a split for each row: no subject in both, at random but repeatably."""
+    fraction = VALIDATION_FRACTION if fraction is None else fraction
     if not 0 <= fraction < 1:
         raise UserError(
             "--validation_fraction must lie in [0, 1). "
@@ -260,8 +258,9 @@ def _split_by_subject(table: pd.DataFrame, fraction: float, seed: int) -> np.nda
     return np.where(who.isin(chosen), "validation", "train").astype(object)
 
 
-def _needless_fraction(fraction: float) -> UserError:
-    return UserError(
-        "--validation_fraction must be left out where the file has a 'split' column. "
-        f"Received: --validation_fraction={fraction}. Remove the flag or the column."
-    )
+def _check_fraction(columns: dict[str, int], fraction: float | None) -> None:
+    if "split" in columns and fraction is not None:
+        raise UserError(
+            "--validation_fraction must be left out where the file has a 'split' "
+            f"column. Received: --validation_fraction={fraction}. Remove one of them."
+        )
