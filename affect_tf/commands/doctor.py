@@ -61,10 +61,11 @@ def _machine(config: ExperimentConfig) -> tuple[list[tuple[str, str]], list[str]
     problems = []
     full = tf.__version__.startswith("2.15.")
     lane = "full stack" if full else "core (addons and io need Python < 3.12)"
-    if not tf.keras.__version__.startswith("2."):
+    # The Keras 2 API has no version of its own in either lane; Keras 3 does.
+    if getattr(tf.keras, "__version__", "2").startswith("3"):
         problems.append(
-            "TensorFlow must offer the Keras 2 API. "
-            f"Received: Keras {tf.keras.__version__}. Install tf-keras and leave "
+            "TensorFlow must offer the Keras 2 API. Received: TensorFlow "
+            f"{tf.__version__} with Keras 3. Install tf-keras and leave "
             "TF_USE_LEGACY_KERAS at 1."
         )
     gpus = tf.config.list_physical_devices("GPU")
@@ -76,7 +77,7 @@ def _machine(config: ExperimentConfig) -> tuple[list[tuple[str, str]], list[str]
     return [
         ("affect_tf", affect_tf.__version__),
         ("Python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
-        ("TensorFlow", f"{tf.__version__}, Keras {tf.keras.__version__}: {lane}"),
+        ("TensorFlow", f"{tf.__version__}: {lane}"),
         ("extras", ", ".join(_versions())),
         ("devices", f"{os.cpu_count()} CPU cores; GPU: {', '.join(names) or 'none'}"),
         ("precision", f"{chosen.policy}: {chosen.reason}"),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import pathlib
-import signal
 from collections.abc import Callable
-from collections.abc import Iterator
 
 import rich.console
 import tensorflow as tf
@@ -21,6 +18,7 @@ from affect_tf.evaluation.evaluator import evaluate
 from affect_tf.evaluation.scores import Scores
 from affect_tf.objective.tasks import Task
 from affect_tf.training import checkpoints
+from affect_tf.training.interrupts import Interrupts
 from affect_tf.training.progress import Progress
 from affect_tf.training.tensorboard import TensorBoard
 from affect_tf.training.trainer import NonFiniteLossError
@@ -84,11 +82,11 @@ def fit(
         console.print(f"{name}: continuing after step {int(trainer.step)}")
     steps = faces.steps_per_epoch(config.sources, config.batch_size)
     score = scorer(trainer.model, config.tasks)
-    board = TensorBoard(
-        run / "tensorboard", config.taxonomy, repr(config), int(trainer.step)
-    )
+    # Built once: tracing the pipeline costs more than reading a small split.
+    validation = faces.evaluation("validation", config.evaluation_batch_size)
+    board = TensorBoard(run / "tensorboard", config, validation, int(trainer.step))
     progress = Progress(console, name, stage.epochs * steps, steps)
-    with progress, _interruptible(), board:
+    with progress, board, Interrupts() as interrupts:
         progress.start(int(trainer.step))
         batches = iter(
             faces.training(
@@ -105,21 +103,20 @@ def fit(
                 for log in trainer.run(batches, remaining, max(1, min(20, steps // 4))):
                     progress.update(log)
                     board.steps(log, trainer)
-                validation = faces.evaluation(
-                    "validation", config.evaluation_batch_size
-                )
                 predictions = _collect(score, validation)
                 scores = evaluate(predictions, config.taxonomy)
-                is_best = _close_epoch(state, stage, scores)
-                if is_best:
-                    keeper.save_best()
-                keeper.save_latest()
+                with interrupts.held():
+                    is_best = _close_epoch(state, stage, scores)
+                    if is_best:
+                        keeper.save_best()
+                    keeper.save_latest()
                 progress.epoch(int(state.epoch), scores, is_best)
-                board.epoch(int(trainer.step), scores, predictions, validation)
+                board.epoch(int(trainer.step), scores, predictions)
         except NonFiniteLossError as error:
             raise UserError(str(error)) from error
         except KeyboardInterrupt:
-            keeper.save_latest()
+            with interrupts.held():
+                keeper.save_latest()
             raise
     return Outcome(int(state.epoch), int(state.best_epoch), False)
 
@@ -147,17 +144,3 @@ def _close_epoch(state: checkpoints.RunState, stage: Stage, scores: Scores) -> b
     is_stale = stage.patience is not None and state.stale_epochs >= stage.patience
     state.finished.assign(int(state.epoch) >= stage.epochs or is_stale)
     return is_best
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Makes a termination signal end the run as Ctrl-C does."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

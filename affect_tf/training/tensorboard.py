@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from affect_tf.config import ExperimentConfig
 from affect_tf.data.batch import Batch
 from affect_tf.evaluation import plots
 from affect_tf.evaluation.faces import face_figure
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.evaluation.scores import Scores
-from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.training.trainer import GRADIENT_NORM
 from affect_tf.training.trainer import StepLog
 from affect_tf.training.trainer import Trainer
@@ -35,12 +35,19 @@ class TensorBoard:
     """
 
     def __init__(
-        self, folder: pathlib.Path, taxonomy: Taxonomy, config: str, first_step: int
+        self,
+        folder: pathlib.Path,
+        config: ExperimentConfig,
+        validation: tf.data.Dataset,
+        first_step: int,
     ) -> None:
-        self._taxonomy = taxonomy
+        self._taxonomy = config.taxonomy
+        batch: Batch = next(iter(validation))
+        # The first faces of the split, the same in every epoch.
+        self._images = batch.inputs["image"][:_FACES].numpy()
         self._writer = tf.summary.create_file_writer(str(folder))
         if first_step == 0:
-            block = "\n".join(f"    {line}" for line in config.splitlines())
+            block = "\n".join(f"    {line}" for line in repr(config).splitlines())
             with self._writer.as_default(step=0):
                 tf.summary.text("config", block)
 
@@ -73,10 +80,9 @@ class TensorBoard:
         step: int,
         scores: Scores,
         predictions: Predictions,
-        validation: tf.data.Dataset,
     ) -> None:
         """Writes the scores of an epoch and their pictures."""
-        figures = {"faces": self._faces(predictions, validation)}
+        figures = {"faces": self._faces(predictions)}
         figures |= plots.score_figures(scores, predictions)
         with self._writer.as_default(step=step):
             for name, value in scores.headline().items():
@@ -90,12 +96,10 @@ class TensorBoard:
                 tf.summary.image(name, _picture(figure))
         self._writer.flush()
 
-    def _faces(self, predictions: Predictions, validation: tf.data.Dataset) -> Figure:
-        """Draws the first faces of the split, the same in every epoch."""
-        batch: Batch = next(iter(validation))
-        count = min(_FACES, len(predictions), batch.inputs["image"].shape[0])
-        images = batch.inputs["image"][:count].numpy()
-        return face_figure(images, predictions.select(np.arange(count)), self._taxonomy)
+    def _faces(self, predictions: Predictions) -> Figure:
+        count = min(len(self._images), len(predictions))
+        first = predictions.select(np.arange(count))
+        return face_figure(self._images[:count], first, self._taxonomy)
 
 
 def _picture(figure: Figure) -> tf.Tensor:
