@@ -75,6 +75,12 @@ def evaluate(
     console.print(f"{' + '.join(scored.runs)} on {split}", style="bold", markup=False)
     for table in (report.summary_table, report.class_table, report.unit_table):
         console.print(table(scored.scores, scored.intervals))
+    if not session.faces.manifest.subjects_known:
+        console.print(
+            "The data do not say who is shown: people may be in several splits, and "
+            "the intervals are by picture.",
+            soft_wrap=True,
+        )
     folder = pathlib.Path(out) if out else session.run("evaluation")
     write_scores(folder / "scores.json", scored)
     write_plots(folder, session, scored)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from affect_tf.commands import evaluate
 from affect_tf.commands import session as session_lib
 from affect_tf.commands.session import Session
+from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
 from affect_tf.evaluation import thresholds
 from affect_tf.serving import export as export_lib
@@ -44,15 +45,13 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
     limits = None
     if "au" in scored.scores.tasks:
         limits = thresholds.fit(scored.predictions, taxonomy, _SPLIT)
+    trained_on = [session_lib.training_data(folder) for folder in folders]
     card = model_card.ModelCard(
         name=f"{config.name}: {' + '.join(scored.runs)}",
-        data=model_card.data_sets(session.faces.manifest),
+        data=model_card.data_sets(trained_on),
+        pretrained=config.pretrained or "",
         scores=scored.scores.headline(),
-        protocol=(
-            f"{scored.scores.rows} faces of {scored.scores.subjects} people of the "
-            f"{_SPLIT} split, none of whom is in the training split; action units at "
-            "0.5. Thresholds, and the epoch that was kept, were chosen on this split."
-        ),
+        protocol=_protocol(scored, session.faces.manifest),
         config=session_lib.layout(config),
         commit=_commit(),
     )
@@ -75,6 +74,21 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
         f"    look at: saved_model_cli show --dir {version} --all",
         highlight=False,
         soft_wrap=True,
+    )
+
+
+def _protocol(scored: evaluate.Scored, manifest: Manifest) -> str:
+    """Says what the card's scores were measured on."""
+    people = (
+        f"of {scored.scores.subjects} people of the {_SPLIT} split, none of whom is in "
+        "the training split"
+        if manifest.subjects_known
+        else f"of the {_SPLIT} split; the data do not say who is shown, so that people "
+        "may be in the training split as well"
+    )
+    return (
+        f"{scored.scores.rows} faces {people}. Action units at 0.5. Thresholds and "
+        "the epoch that was kept were chosen on this split."
     )
 
 

@@ -32,6 +32,8 @@ from affect_tf.training import optimizers
 from affect_tf.training import schedules
 
 _CONFIG_FILE = "config.txt"
+#: Holds a copy of the manifest of the data that a run is trained on.
+_DATA_FOLDER = "data"
 TEACHER = "teacher"
 
 #: Where the parts of a stored config come from.
@@ -163,28 +165,36 @@ def stored_config(run: pathlib.Path) -> ExperimentConfig:
         raise UserError(f"{path} must hold a config. {error}") from error
 
 
-def claim(
-    run: pathlib.Path, config: ExperimentConfig, seed: int, overwrite: bool
-) -> None:
-    """Makes `run` the folder of `config`, new or continued.
+def claim(session: Session, name: str, seed: int, overwrite: bool) -> None:
+    """Makes a run's folder that of the session's config and data, new or continued.
 
     What does not bear on this run is left out of its record, so that a student may
     be trained again with more companions.
 
     Raises:
-      UserError: If another config was trained there.
+      UserError: If another config was trained there, or on other data.
     """
+    run, config = session.run(name), session.config
     if overwrite and run.exists():
         shutil.rmtree(run)
     config = dataclasses.replace(config, num_students=1)
-    if run.name == TEACHER:
+    if name == TEACHER:
         config = dataclasses.replace(config, student=None)
     header = f"# affect_tf {affect_tf.__version__}, seed {seed}\n"
     text = header + layout(config) + "\n"
     path = run / _CONFIG_FILE
     if not path.exists():
+        session.faces.manifest.save(run / _DATA_FOLDER)
         files.write_text(path, text)
         return
+    if training_data(run).shards != session.faces.manifest.shards:
+        raise UserError(
+            "A run must go on with the data that it began with. "
+            f"Received: --data={session.faces.directory}, which holds other records "
+            f"than {run} was trained on. Use --overwrite to start it anew, or another "
+            "--workdir.",
+            exit_code=2,
+        )
     stored = path.read_text(encoding="utf-8")
     if stored != text:
         lines = difflib.unified_diff(
@@ -197,6 +207,15 @@ def claim(
             "--workdir.",
             exit_code=2,
         )
+
+
+def training_data(run: pathlib.Path) -> Manifest:
+    """Returns the manifest of the records that a run was trained on.
+
+    Raises:
+      UserError: If the run does not say.
+    """
+    return Manifest.load(run / _DATA_FOLDER)
 
 
 def layout(config: ExperimentConfig) -> str:

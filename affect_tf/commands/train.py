@@ -101,7 +101,7 @@ def _train(
         steps = session.faces.steps_per_epoch(config.sources, config.batch_size)
     except ValueError as error:
         raise UserError(str(error), exit_code=2) from error
-    session_lib.claim(run, config, seed, overwrite)
+    session_lib.claim(session, name, seed, overwrite)
     model = session_lib.new_model(config, chosen.policy, seed)
     guide = None
     if name != TEACHER:

@@ -186,8 +186,8 @@ class BinnedConcordance:
       ccc_weight: Factor of the CCC part, >= 0.
 
     Source: Deng et al. 2020, Eq. 6-9. Eq. 9 gives each row (1 - CCC) / B, which
-    `ccc_weight=1/B` reproduces; the default is the released code's balance, mean cross
-    entropy plus 1 - CCC.
+    `ccc_weight=1/B` reproduces with B the rows that have these labels; the default is
+    the released code's balance, mean cross entropy plus 1 - CCC.
     """
 
     ccc_weight: float = 1.0

@@ -43,7 +43,7 @@ from affect_tf.serving.served_models import ServedModels
 from affect_tf.serving.version_folder import new_version
 
 #: How far a reloaded model may be from the one that was saved.
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-5
 
 
 def export(

@@ -7,6 +7,7 @@ cannot disagree.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ import affect_tf
 from affect_tf.data.manifest import Manifest
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.labels.taxonomy import Taxonomy
+from affect_tf.serving.data_terms import SYNTHETIC
 from affect_tf.serving.data_terms import Terms
 from affect_tf.serving.data_terms import terms_of
 
@@ -67,6 +69,7 @@ class ModelCard:
       data: Where the labels came from; `data_sets` reads it from a manifest.
       scores: {metric: value}, a value of None where it could not be measured.
       protocol: What the scores were measured on, and how.
+      pretrained: File of weights that the training began with; "" for none.
       config: The run's record: the repr of its config.
       commit: Of the code; "" where it is not known.
       intended_uses: What it was made for.
@@ -82,6 +85,7 @@ class ModelCard:
     data: Sequence[DataSet] = ()
     scores: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
     protocol: str = ""
+    pretrained: str = ""
     config: str = ""
     commit: str = ""
     intended_uses: Sequence[str] = INTENDED_USES
@@ -99,34 +103,41 @@ class ModelCard:
             )
 
 
-def data_sets(manifest: Manifest) -> tuple[DataSet, ...]:
-    """Returns the sources of a folder of records, by name, with their terms."""
-    frames: dict[str, dict[str, int]] = {}
-    for shard in manifest.shards:
-        splits = frames.setdefault(shard.source, {})
-        splits[shard.split] = splits.get(shard.split, 0) + shard.frames
+def data_sets(manifests: Sequence[Manifest]) -> tuple[DataSet, ...]:
+    """Returns the sources of some folders of records, by name, with their terms.
+
+    Only what the toolkit itself drew counts as drawn, whatever a source is called.
+    """
+    frames: dict[tuple[str, bool], dict[str, int]] = {}
+    different = [m for i, m in enumerate(manifests) if m not in manifests[:i]]
+    for manifest in different:
+        for shard in manifest.shards:
+            is_drawn = manifest.reader == SYNTHETIC
+            splits = frames.setdefault((shard.source, is_drawn), {})
+            splits[shard.split] = splits.get(shard.split, 0) + shard.frames
     return tuple(
-        DataSet(source, frames[source], terms_of(source)) for source in sorted(frames)
+        DataSet(source, frames[source, is_drawn], terms_of(source, is_drawn))
+        for source, is_drawn in sorted(frames)
     )
 
 
-def commercial_use(data: Sequence[DataSet]) -> tuple[bool, str]:
+def commercial_use(data: Sequence[DataSet], pretrained: str = "") -> tuple[bool, str]:
     """Returns whether the data lets the weights be used commercially, and why.
 
-    One data set that forbids it, or that nobody knows, decides.
+    One data set that forbids it, or that nobody knows, decides; so do pretrained
+    weights, of which nobody here knows the terms.
     """
     against = [d.terms.title for d in data if d.terms.commercial is False]
     unknown = [d.terms.title for d in data if d.terms.commercial is None]
+    if pretrained:
+        unknown.append(f"the pretrained weights in {os.path.basename(pretrained)}")
     if against:
         names = ", ".join(dict.fromkeys(against))
         return False, f"Not allowed: the terms of {names} are for research only."
     if unknown or not data:
         names = ", ".join(dict.fromkeys(unknown)) or "the data, which is not named"
         return False, f"Not allowed until somebody has checked the terms of {names}."
-    return True, (
-        "Not excluded by the terms of the data. Pretrained weights, if the run began "
-        "with some, have terms of their own."
-    )
+    return True, "Not excluded by the terms of the data."
 
 
 def document(
@@ -146,7 +157,7 @@ def document(
       image_size: Side of the faces.
       members: Models in the ensemble; 1 for a single model.
     """
-    allowed, reason = commercial_use(card.data)
+    allowed, reason = commercial_use(card.data, card.pretrained)
     return {
         "name": card.name,
         "members": members,

@@ -13,7 +13,7 @@ from affect_tf.serving import model_card
 
 LABELS = taxonomy.Taxonomy("small", ("neutral", "anger"), ("AU1",))
 THRESHOLDS = Thresholds({"AU1": 0.25}, "validation", {"AU1": 0.5}, {})
-DRAWN = model_card.DataSet("synthetic", {"train": 9}, data_terms.terms_of("synthetic"))
+DRAWN = model_card.DataSet("synthetic", {"train": 9}, data_terms.terms_of("", True))
 FILMED = model_card.DataSet("affwild2", {"train": 5}, data_terms.terms_of("affwild2"))
 OWN = model_card.DataSet("own|photos", {"train": 5}, data_terms.terms_of("own|photos"))
 
@@ -85,6 +85,16 @@ def test_the_strictest_data_set_decides_on_commercial_use(data, allowed, reason)
     assert reason in result[1]
 
 
+def test_pretrained_weights_have_terms_that_nobody_knows():
+    allowed, reason = model_card.commercial_use((DRAWN,), "weights/vggface2.npz")
+    assert not allowed
+    assert "the pretrained weights in vggface2.npz" in reason
+
+
+def test_a_source_that_is_merely_called_synthetic_is_not_a_drawing():
+    assert data_terms.terms_of("synthetic").commercial is None
+
+
 @pytest.mark.parametrize("source", ["AffectNet", "aff_wild2", "afew-va", "disfa_left"])
 def test_spellings_of_a_data_set_find_its_terms(source):
     assert data_terms.terms_of(source).commercial is False
@@ -95,7 +105,7 @@ def test_a_bar_in_a_name_does_not_break_the_table():
     assert "| own\\|photos | 5 train |" in page
 
 
-def test_data_sets_are_read_from_the_manifest():
+def test_data_sets_are_read_from_the_manifests_once_each():
     def shard(source, split, frames):
         return Shard(f"{split}-{source}", split, source, ("va",), frames, frames, 1, "")
 
@@ -112,7 +122,7 @@ def test_data_sets_are_read_from_the_manifest():
         frames_per_sample={"min": 1, "max": 1},
         image_size=32,
     )
-    found = model_card.data_sets(manifest)
+    found = model_card.data_sets([manifest, manifest])
     assert [each.source for each in found] == ["affwild2", "disfa"]
     assert found[0].frames == {"train": 5, "validation": 1}
     assert found[0].terms.title == "Aff-Wild2"
