@@ -37,6 +37,11 @@ _MODULES = {
 }
 CONFIGS = tuple(module.name for module in pkgutil.iter_modules(configs.__path__))
 
+_TRAINING_STOPPED = (
+    "Stopped. What was trained is saved. The same command goes on, without --overwrite."
+)
+_STOPPED = {"teacher": _TRAINING_STOPPED, "student": _TRAINING_STOPPED}
+
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("mode", "teacher", list(_MODULES), "What to do.")
 flags.DEFINE_string("config", "sample", f"Experiment: {', '.join(CONFIGS)}.")
@@ -75,8 +80,11 @@ def main(argv: list[str]) -> int:
     except UserError as error:
         console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         return error.exit_code
+    except OSError as error:
+        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        return 1
     except KeyboardInterrupt:
-        console.print("Stopped. What was done is saved: the same command goes on.")
+        console.print(_STOPPED.get(FLAGS.mode, "Stopped."))
         return 130
     return 0
 
@@ -101,7 +109,7 @@ def _run(console: rich.console.Console) -> None:
         mode.export(session, FLAGS.runs, FLAGS.out)
 
 
-def _load_config(console: rich.console.Console) -> tuple[Any, pathlib.Path]:
+def _load_config(console: rich.console.Console) -> tuple[Any, pathlib.Path | None]:
     """Returns the config with the overrides of the command line, and its data."""
     if FLAGS.config not in CONFIGS:
         raise UserError(
@@ -122,6 +130,8 @@ def _load_config(console: rich.console.Console) -> tuple[Any, pathlib.Path]:
         raise UserError(str(error), exit_code=2) from error
     if FLAGS.data is not None:
         return config, pathlib.Path(FLAGS.data)
+    if FLAGS.mode == "doctor" and not hasattr(module, "prepare"):
+        return config, None
     if not hasattr(module, "prepare"):
         raise UserError(
             "--data must name a folder of TFRecords. "

@@ -12,6 +12,7 @@ import difflib
 import math
 import types
 import typing
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
@@ -19,10 +20,16 @@ from typing import Protocol
 
 from affect_tf.data.augment import Augmentation
 from affect_tf.data.input_pipeline import Source
+from affect_tf.labels.taxonomy import TASKS
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.models.build import Architecture
+from affect_tf.objective.losses import SoftmaxCrossEntropy
 from affect_tf.objective.mixing import CellMix
 from affect_tf.objective.tasks import Task
+
+#: What `precision` may be.
+PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
+_COUNTS = ("batch_size", "num_students", "evaluation_batch_size", "shuffle_buffer")
 
 
 class Schedule(Protocol):
@@ -129,7 +136,18 @@ class ExperimentConfig:
                 "ExperimentConfig.sources must not be empty. Received: sources=(). "
                 "Source('all') reads every sample."
             )
-        for field in ("batch_size", "num_students", "evaluation_batch_size"):
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"ExperimentConfig.precision must be one of {', '.join(PRECISIONS)}. "
+                f"Received: precision={self.precision!r}. "
+                "Use 'auto' to let the machine decide."
+            )
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(
+                "ExperimentConfig.seed must lie in [0, 2^31). "
+                f"Received: seed={self.seed}. Choose a small whole number."
+            )
+        for field in _COUNTS:
             if getattr(self, field) < 1:
                 raise ValueError(
                     f"ExperimentConfig.{field} must be at least 1. "
@@ -137,32 +155,37 @@ class ExperimentConfig:
                 )
 
     def for_data(
-        self, taxonomy: Taxonomy, class_counts: Mapping[str, int]
+        self,
+        taxonomy: Taxonomy,
+        class_counts: Mapping[str, int],
+        labelled: Collection[str] = TASKS,
     ) -> ExperimentConfig:
         """Returns the config with all that the data decide filled in.
 
         Args:
           taxonomy: Vocabulary of the model; tasks outside it are left out.
           class_counts: Training labels of each expression, for `prior_correction`.
+          labelled: Tasks with a training label; others are left out.
 
         Raises:
           ValueError: If no task is left.
         """
+        there = [task for task in taxonomy.tasks if task in labelled]
         known = tuple(
             self._corrected(task, taxonomy, class_counts)
             for task in self.tasks
-            if task.name in taxonomy.tasks
+            if task.name in there
         )
         if not known:
             raise ValueError(
                 "A config must share a task with its data. "
                 f"Received: tasks={[task.name for task in self.tasks]} for taxonomy "
-                f"{taxonomy.name!r} with {taxonomy.tasks}. Choose other tasks or data."
+                f"{taxonomy.name!r} with labels of {there}. Choose other tasks or data."
             )
         sources = tuple(
             source
             for source in self.sources
-            if source.task is None or source.task in taxonomy.tasks
+            if source.task is None or source.task in there
         )
         return dataclasses.replace(
             self, taxonomy=taxonomy, tasks=known, sources=sources
@@ -173,6 +196,12 @@ class ExperimentConfig:
     ) -> Task:
         if task.name != "expr" or not self.prior_correction:
             return task
+        if not isinstance(task.supervised, SoftmaxCrossEntropy):
+            raise ValueError(
+                "prior_correction must come with SoftmaxCrossEntropy as the expression "
+                f"loss. Received: prior_correction={self.prior_correction} with "
+                f"{task.supervised!r}. Set one of the two otherwise."
+            )
         # One more of each, so that a class without a sample has a logarithm.
         counts = [class_counts.get(name, 0) + 1 for name in taxonomy.expressions]
         prior = tuple(round(math.log(n / sum(counts)), 4) for n in counts)

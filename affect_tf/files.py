@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -28,10 +29,37 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         mask = os.umask(0)
         os.umask(mask)
         pathlib.Path(name).chmod(0o666 & ~mask)
-        pathlib.Path(name).replace(target)
+        rename(name, target)
     except BaseException:
         pathlib.Path(name).unlink(missing_ok=True)
         raise
+
+
+def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Moves a whole, synced file over `target`, so that a power cut cannot undo it."""
+    target = pathlib.Path(target)
+    pathlib.Path(source).replace(target)
+    # Some systems (Windows, some network disks) cannot sync a folder; there the
+    # rename itself has to do.
+    with contextlib.suppress(OSError):
+        handle = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Removes the temporary neighbours that killed writers of `path` left behind.
+
+    Call it only where nobody else writes `path` just now.
+    """
+    target = pathlib.Path(path)
+    # As mkstemp names them: eight of these after the prefix.
+    name = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}")
+    for neighbour in target.parent.glob(".*"):
+        if name.fullmatch(neighbour.name):
+            neighbour.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -28,12 +28,40 @@ def write_records(folder, samples, taxonomy=ABAW1, shards=2, size=32):
                     writer.write(records.encode(sample, taxonomy))
             frames = sum(len(sample.frames) for sample in part)
             entries.append(
-                Shard(name, split, source, tasks, len(part), frames, 0, "unchecked")
+                Shard(
+                    name,
+                    split,
+                    source,
+                    tasks,
+                    len(part),
+                    frames,
+                    path.stat().st_size,
+                    "unchecked",
+                )
             )
     lengths = [len(sample.frames) for sample in samples]
     clips = {"min": min(lengths), "max": max(lengths)}
-    Manifest(taxonomy, tuple(entries), {}, 0, clips, size).save(folder)
+    counts = {
+        split: _counts([sample for sample in samples if sample.split == split])
+        for split in sorted({sample.split for sample in samples})
+    }
+    Manifest(taxonomy, tuple(entries), counts, 0, clips, size).save(folder)
     return folder
+
+
+def _counts(samples):
+    frames = [frame for sample in samples for frame in sample.frames]
+    tasks = collections.Counter(task for frame in frames for task in frame.tasks)
+    sets = collections.Counter("+".join(frame.tasks) for frame in frames)
+    classes = collections.Counter(frame.expression for frame in frames)
+    classes.pop(None, None)
+    return {
+        "frames": len(frames),
+        "subjects": len({sample.subject for sample in samples}),
+        "by_task": dict(tasks),
+        "label_sets": dict(sets),
+        "classes": dict(classes),
+    }
 
 
 def face(number, size=32):

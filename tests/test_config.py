@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from affect_tf import config as config_lib
-from affect_tf.commands import session
+from affect_tf.commands import run_folder
 from affect_tf.labels.taxonomy import ABAW1
 from affect_tf.labels.taxonomy import Taxonomy
+from affect_tf.objective.losses import SoftmaxFocal
+from affect_tf.objective.tasks import Expression
 from configs import deng2020
 from configs import deng2020_small
 from configs import sample
@@ -17,9 +19,9 @@ CONFIGS = [deng2020, deng2020_small, sample]
 @pytest.mark.parametrize("module", CONFIGS)
 def test_a_stored_config_reads_back_as_the_same_object(module):
     config = module.config().for_data(ABAW1, {})
-    text = session.layout(config)
-    assert config_lib.read(text, session._CONFIG_MODULES) == config
-    assert config_lib.read(repr(config), session._CONFIG_MODULES) == config
+    text = run_folder.layout(config)
+    assert config_lib.read(text, run_folder.CONFIG_MODULES) == config
+    assert config_lib.read(repr(config), run_folder.CONFIG_MODULES) == config
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,7 @@ def test_a_stored_config_reads_back_as_the_same_object(module):
 )
 def test_a_stored_config_cannot_run_code(text):
     with pytest.raises(ValueError):
-        config_lib.read(text, session._CONFIG_MODULES)
+        config_lib.read(text, run_folder.CONFIG_MODULES)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +124,17 @@ def test_a_prior_correction_takes_the_class_counts_of_the_data():
     np.testing.assert_allclose(
         np.exp(loss.log_prior), [0.93, 0.02] + [0.01] * 5, rtol=1e-3
     )
+
+
+def test_a_prior_correction_needs_the_loss_that_has_one():
+    config = dataclasses.replace(
+        sample.config(), tasks=(Expression(supervised=SoftmaxFocal()),)
+    )
+    with pytest.raises(ValueError, match="must come with SoftmaxCrossEntropy"):
+        config.for_data(ABAW1, {})
+
+
+def test_a_task_without_training_labels_is_left_out_with_its_source():
+    config = sample.config().for_data(ABAW1, {}, labelled=("expr", "au"))
+    assert [task.name for task in config.tasks] == ["expr", "au"]
+    assert [source.task for source in config.sources] == ["expr", "au"]

@@ -85,8 +85,8 @@ def _build(
         )
     annotations = _annotations(flags)
     console.print(
-        f"{annotations.origin}: {annotations.num_rows:,} rows, taxonomy "
-        f"{annotations.taxonomy.name}.",
+        f"{annotations.origin}: {report.counted(annotations.num_rows, 'row')}, "
+        f"taxonomy {annotations.taxonomy.name}.",
         markup=False,
     )
     for note in annotations.notes:
@@ -106,12 +106,14 @@ def _build(
     report.summary(manifest, console)
     if manifest.rejected:
         console.print(
-            f"Rejected {manifest.rejected:,} of {annotations.num_rows:,} rows: see "
+            f"Rejected {manifest.rejected:,} of "
+            f"{report.counted(annotations.num_rows, 'row')}: see "
             f"{folder.REJECTS_FILE}.",
             markup=False,
         )
     size = sum(shard.bytes for shard in manifest.shards) / 1e6
-    what = f"{len(manifest.shards)} shards, {size:,.1f} MB, in {flags.out}"
+    shards = report.counted(len(manifest.shards), "shard")
+    what = f"{shards}, {size:,.1f} MB, in {flags.out}"
     if reporter.frames:
         console.print(f"Wrote {what}, in {reporter.seconds:.1f} s.", markup=False)
     else:
@@ -267,17 +269,27 @@ def _verify(flags: argparse.Namespace, console: rich.console.Console) -> int:
         shown = "\n".join(f"  {problem}" for problem in problems[:_SHOWN])
         more = len(problems) - _SHOWN
         rest = f"\n  ... and {more} more" if more > 0 else ""
+        wrong = f"{len(problems):,} things are" if len(problems) > 1 else "this is"
         raise UserError(
             f"A folder must hold what was built. Received: {flags.directory}, in which "
-            f"{len(problems)} things are wrong:\n{shown}{rest}\nBuild it again with "
-            "--overwrite."
+            f"{wrong} wrong:\n{shown}{rest}\n{_advice(problems)}"
         )
     console.print(
-        f"{flags.directory}: {reporter.frames:,} frames, all as they were built "
-        f"({reporter.seconds:.1f} s).",
+        f"{flags.directory}: {report.counted(reporter.frames, 'frame')}, all as they "
+        f"were built ({reporter.seconds:.1f} s).",
         markup=False,
     )
     return 0
+
+
+def _advice(problems: Sequence[verify_lib.Problem]) -> str:
+    """Returns what mends a folder: a build does not touch files of others."""
+    strangers = [p for p in problems if p.reason == verify_lib.STRANGER]
+    remove = "Remove what is not in the manifest." if strangers else ""
+    if len(strangers) == len(problems):
+        return remove
+    again = "Give the command that built it again, with --overwrite."
+    return f"{again} {remove}".strip()
 
 
 if __name__ == "__main__":

@@ -19,27 +19,11 @@ from affect_tf.data.manifest import SPLITS
 from affect_tf.data.sample import Frame
 from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import Taxonomy
+from tfrecords_builder import rejects as rejects_lib
+from tfrecords_builder.rejects import Reject
 
-_SOURCE = re.compile(r"[A-Za-z0-9_-]+")
-
-
-class Reject(NamedTuple):
-    """One thing in the input that could not be used.
-
-    Attributes:
-      file: The file that it stands in, or the picture.
-      row: Line number in the annotation file, counted from 1.
-      field: The column.
-      value: What stood there.
-      reason: The rule that it breaks.
-    """
-
-    file: str
-    row: int
-    field: str
-    value: str
-    reason: str
-
+#: What a source may be called: it becomes part of a file name.
+SOURCE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 #: Columns of the table besides the action units, with the value of an absent one.
 #:
@@ -85,6 +69,10 @@ class Annotations:
       origin: The annotation file, for messages.
       rejects: What the reader itself had to leave out.
       notes: Remarks for the summary, a line each.
+      stamp: Takes a key and returns what changes when its picture does; None where
+        the pictures follow from the key. Must never raise.
+      reader: Which reader made it, "csv" or "synthetic".
+      subjects_known: Whether the input says who is seen.
     """
 
     table: pd.DataFrame
@@ -93,16 +81,14 @@ class Annotations:
     origin: str
     rejects: tuple[Reject, ...] = ()
     notes: tuple[str, ...] = ()
+    stamp: Callable[[str], str] | None = None
+    reader: str = ""
+    subjects_known: bool = True
 
     @property
     def num_rows(self) -> int:
         """Rows of the input: those in the table and those rejected on the way."""
-        return len(self.table) + num_rejected_rows(self.rejects)
-
-
-def num_rejected_rows(rejects: Sequence[Reject]) -> int:
-    """Returns how many rows the rejects are about: several may be about one."""
-    return len({(r.file, r.row or r.value) for r in rejects})
+        return len(self.table) + rejects_lib.num_rows(self.rejects)
 
 
 def complete(table: pd.DataFrame, taxonomy: Taxonomy, source: str) -> pd.DataFrame:
@@ -164,7 +150,10 @@ def check(annotations: Annotations) -> None:
         )
     for field, wrong in (
         ("split", [s for s in table["split"].unique() if s not in SPLITS]),
-        ("source", [s for s in table["source"].unique() if not _SOURCE.fullmatch(s)]),
+        (
+            "source",
+            [s for s in table["source"].unique() if not SOURCE_NAME.fullmatch(s)],
+        ),
     ):
         if wrong:
             rule = f"be one of {', '.join(SPLITS)}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from affect_tf.data.manifest import SPLITS
-from affect_tf.labels.taxonomy import TASKS
+from affect_tf.data.sample import Sample
 from affect_tf.labels.taxonomy import Taxonomy
 from tfrecords_builder import plan
 
@@ -26,6 +25,65 @@ def of_table(table: pd.DataFrame, taxonomy: Taxonomy) -> dict[str, dict[str, Any
         for split in SPLITS
         if (table["split"] == split).any()
     }
+
+
+def add(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Returns the sums of two nested dictionaries of numbers; a missing one is 0.
+
+    Samples of two tables that share no clip add up. Subjects do not: one may be in
+    both.
+    """
+    total = dict(one)
+    for name, value in other.items():
+        if isinstance(value, dict):
+            total[name] = add(total.get(name, {}), value)
+        else:
+            total[name] = total.get(name, 0) + value
+    return total
+
+
+class Tally:
+    """Counts samples as they are read; it keeps no more rows than it is given at once.
+
+    Attributes:
+      total: What `of_table` would return for all of them, but for the subjects.
+      lengths: What `frames_per_sample` would; empty where there was no sample.
+    """
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self._taxonomy = taxonomy
+        self._rows: list[dict[str, Any]] = []
+        self.total: dict[str, Any] = {}
+        self.lengths: dict[str, int] = {}
+
+    def take(self, sample: Sample) -> None:
+        """Takes the labels of a sample; `count` counts them."""
+        for frame in sample.frames:
+            self._rows.append(
+                {
+                    "clip": sample.key,
+                    "split": sample.split,
+                    "source": sample.source,
+                    "subject": sample.subject,
+                    "expression": frame.expression,
+                    "valence": frame.valence,
+                    **frame.action_units,
+                }
+            )
+
+    def count(self) -> None:
+        """Adds what was taken to the total, and forgets it."""
+        if not self._rows:
+            return
+        names = ("expression", "valence", *self._taxonomy.action_units)
+        table = pd.DataFrame(self._rows)
+        table = table.reindex(columns=[*dict.fromkeys([*table, *names])])
+        self._rows = []
+        self.total = add(self.total, of_table(table, self._taxonomy))
+        lengths = frames_per_sample(table)
+        for name, nearest in (("min", min), ("max", max)):
+            known = self.lengths.get(name, lengths[name])
+            self.lengths[name] = nearest(known, lengths[name])
 
 
 def frames_per_sample(table: pd.DataFrame) -> dict[str, int]:
@@ -52,16 +110,8 @@ def _of_split(table: pd.DataFrame, taxonomy: Taxonomy) -> dict[str, Any]:
         "by_task": {task: int(flags[task].sum()) for task in taxonomy.tasks},
         "classes": {name: int(classes.get(name, 0)) for name in taxonomy.expressions},
         "action_units": units,
-        "label_sets": _sorted_counts(_label_sets(flags)),
+        "label_sets": _sorted_counts(plan.label_sets(flags)),
     }
-
-
-def _label_sets(flags: dict[str, np.ndarray]) -> pd.Series:
-    """Returns each frame's labelled tasks, written "expr+va", or "none"."""
-    names = pd.Series("", index=range(len(flags["va"])), dtype=object)
-    for task in TASKS:
-        names += np.where(flags[task], f"+{task}", "")
-    return names.str[1:].replace("", "none")
 
 
 def _sorted_counts(values: pd.Series) -> dict[str, int]:

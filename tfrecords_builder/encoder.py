@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,8 +12,8 @@ from affect_tf.data import records
 from tfrecords_builder import annotations as annotations_lib
 from tfrecords_builder import pictures
 from tfrecords_builder.annotations import Annotations
-from tfrecords_builder.annotations import Reject
 from tfrecords_builder.plan import PlannedShard
+from tfrecords_builder.rejects import Reject
 
 
 class Written(NamedTuple):
@@ -44,11 +46,35 @@ def encode(
     clips: dict[str, list] = {}
     for row in table.itertuples(index=False):
         clips.setdefault(row.clip, []).append(row)
-    return [_sample(rows, planned, annotations, size) for rows in clips.values()]
+    stored = _pictures(table["key"], annotations, size)
+    return [_sample(rows, planned, annotations, stored) for rows in clips.values()]
+
+
+def _pictures(
+    keys: Iterable[str], annotations: Annotations, size: int
+) -> dict[str, bytes | str]:
+    """Returns, for each key, the bytes to store, or why there are none."""
+    found: dict[str, bytes | str] = {}
+    for key in keys:
+        try:
+            found[key] = pictures.prepare(annotations.read_image(key), size)
+        except OSError as error:
+            found[key] = f"cannot be read ({error.strerror or error})"
+        except pictures.PictureError as error:
+            found[key] = str(error)
+    whole = [key for key, stored in found.items() if isinstance(stored, bytes)]
+    verdicts = pictures.readable([found[key] for key in whole], size)
+    for key, valid in zip(whole, verdicts, strict=True):
+        if not valid:
+            found[key] = pictures.UNREADABLE
+    return found
 
 
 def _sample(
-    rows: list, planned: PlannedShard, annotations: Annotations, size: int
+    rows: list,
+    planned: PlannedShard,
+    annotations: Annotations,
+    stored: Mapping[str, bytes | str],
 ) -> Written:
     """Encodes one clip without the frames that have no readable picture."""
     taxonomy = annotations.taxonomy
@@ -58,12 +84,9 @@ def _sample(
         rejects.append(Reject(annotations.origin, row.row, "file", row.key, reason))
 
     for row in rows:
-        try:
-            image = pictures.prepare(annotations.read_image(row.key), size)
-        except OSError as error:
-            reject(row, f"cannot be read ({error.strerror or error})")
-        except pictures.PictureError as error:
-            reject(row, str(error))
+        image = stored[row.key]
+        if isinstance(image, str):
+            reject(row, image)
         else:
             frames.append(annotations_lib.frame(row, taxonomy.action_units, image))
     first = rows[0]

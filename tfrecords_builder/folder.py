@@ -7,16 +7,15 @@ shard, and the shard in the making. A manifest appears last, and `.build/` goes.
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import hashlib
-import io
 import json
 import os
 import pathlib
 import shutil
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 from typing import TextIO
 
 from affect_tf import files
@@ -24,18 +23,27 @@ from affect_tf.data import manifest as manifest_lib
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
 from affect_tf.errors import UserError
-from tfrecords_builder.annotations import Reject
+from tfrecords_builder import rejects as rejects_lib
 from tfrecords_builder.plan import Plan
+from tfrecords_builder.rejects import Reject
 
 #: Lists what could not be used, for people.
 REJECTS_FILE = "rejected.csv"
+#: The same of a build that was refused where a finished one lies and stays.
+NEW_REJECTS_FILE = "rejected.new.csv"
 _NOTES = ".build"
+_PLAN = "plan.json"
 
 
 class Folder:
     """One output folder, held by one build."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not os.fspath(path):
+            raise UserError(
+                "A folder must have a name. Received: ''. Add its path.",
+                exit_code=2,
+            )
         self.path = pathlib.Path(path)
         self._notes = self.path / _NOTES
 
@@ -45,9 +53,33 @@ class Folder:
         return self._notes / "unfinished.tfrecord"
 
     @property
+    def stopped(self) -> bool:
+        """Whether a build has begun here and did not come to its end."""
+        return not self.finished and (self._notes / _PLAN).exists()
+
+    @property
     def finished(self) -> bool:
         """Whether a whole build is here."""
         return (self.path / manifest_lib.FILE_NAME).exists()
+
+    def check(self) -> None:
+        """Checks that the place is free, or was filled by a build.
+
+        Raises:
+          UserError: If it is a file, or a folder with files of somebody else.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(
+                "--out must be a folder. "
+                f"Received: {str(self.path)!r}, which is a file. Name another."
+            )
+        foreign = self._foreign_file() if self.path.exists() else None
+        if foreign is not None:
+            raise UserError(
+                "--out must be a new or empty folder, or one that was built before. "
+                f"Received: {str(self.path)!r}, which holds {foreign!r} and no "
+                f"{manifest_lib.FILE_NAME}. Name another."
+            )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -73,104 +105,20 @@ class Folder:
                 yield
             finally:
                 # Nothing was planned, or all is done: there is nothing to continue.
-                if not (self._notes / "plan.json").exists():
+                if not (self._notes / _PLAN).exists():
                     shutil.rmtree(self._notes, ignore_errors=True)
 
-    def begin(self, plan: Plan, overwrite: bool) -> Manifest | None:
-        """Makes the folder ready for a plan.
-
-        Args:
-          plan: What is to be written.
-          overwrite: Whether whatever other plan built here before may go.
-
-        Returns:
-          The manifest where this very plan is finished already, else None.
+    def finished_build(self, plan: Plan) -> Manifest | None:
+        """Returns the manifest where this very plan is finished; writes nothing.
 
         Raises:
-          UserError: If the folder holds another plan's files.
+          UserError: If it is, but its files are not what was written.
         """
-        fingerprint, old_files = self._present()
-        finished = self.finished
-        if fingerprint is not None and (fingerprint != plan.fingerprint or overwrite):
-            if not overwrite:
-                state = "finished" if finished else "unfinished"
-                raise UserError(
-                    "A folder must hold one build. "
-                    f"Received: --out={self.path}, which holds a {state} build of "
-                    "other annotations or options. Name another folder, or add "
-                    "--overwrite to replace it."
-                )
-            # The manifest goes first: without it, nobody reads half a folder.
-            for name in (manifest_lib.FILE_NAME, REJECTS_FILE, *old_files):
-                (self.path / name).unlink(missing_ok=True)
-            for note in self._notes.glob("*.json"):
-                note.unlink()
-        if finished and not overwrite:
-            manifest = Manifest.load(self.path)
-            self._check_whole(manifest)
-            return manifest
-        state = {
-            "fingerprint": plan.fingerprint,
-            "files": [shard.file for shard in plan.shards],
-        }
-        files.write_text(self._notes / "plan.json", json.dumps(state))
-        return None
-
-    def finished_shard(self, index: int) -> tuple[Shard, list[Reject]] | None:
-        """Returns a shard of an earlier run, if it is still what was written."""
-        try:
-            note = json.loads((self._notes / f"{index}.json").read_text())
-            fields = note["shard"]
-            shard = Shard(**{**fields, "tasks": tuple(fields["tasks"])})
-            rejects = [Reject(*fields) for fields in note["rejects"]]
-            if sha256(self.path / shard.file) == shard.sha256:
-                return shard, rejects
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # Absent or damaged: it is built again.
-        return None
-
-    def finish_shard(self, index: int, shard: Shard, rejects: Sequence[Reject]) -> None:
-        """Moves the unfinished file into its place and notes what it holds."""
-        target = self.path / shard.file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with self.unfinished.open("rb") as stream:
-            os.fsync(stream.fileno())
-        self.unfinished.replace(target)
-        note = {"shard": dataclasses.asdict(shard), "rejects": rejects}
-        files.write_text(self._notes / f"{index}.json", json.dumps(note))
-
-    def write_rejects(self, rejects: Sequence[Reject]) -> None:
-        """Writes `rejected.csv`, or removes an old one where nothing was rejected."""
-        path = self.path / REJECTS_FILE
-        if not rejects:
-            path.unlink(missing_ok=True)
-            return
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(Reject._fields)
-        writer.writerows(rejects)
-        files.write_text(path, stream.getvalue())
-
-    def end(self, manifest: Manifest) -> None:
-        """Writes the manifest; from here on the folder is whole."""
-        manifest.save(self.path)
-        (self._notes / "plan.json").unlink()
-
-    def _present(self) -> tuple[str | None, list[str]]:
-        """Returns the fingerprint and the files of what was built here before."""
-        if self.finished:
-            manifest = Manifest.load(self.path)
-            return manifest.fingerprint, [shard.file for shard in manifest.shards]
-        try:
-            state = json.loads((self._notes / "plan.json").read_text())
-            # A build that finished no shard has nothing that could be lost.
-            if any(self._notes.glob("[0-9]*.json")):
-                return state["fingerprint"], state["files"]
-        except (OSError, ValueError, KeyError):
-            pass
-        return None, []
-
-    def _check_whole(self, manifest: Manifest) -> None:
+        if not self.finished:
+            return None
+        manifest = self._manifest()
+        if manifest.fingerprint != plan.fingerprint:
+            return None
         for shard in manifest.shards:
             path = self.path / shard.file
             if not path.exists() or sha256(path) != shard.sha256:
@@ -179,6 +127,144 @@ class Folder:
                     f"Received: {path}, which is missing or has changed. "
                     "Add --overwrite to build it again."
                 )
+        return manifest
+
+    def begin(self, plan: Plan, overwrite: bool) -> None:
+        """Makes the folder ready for a plan that is not finished in it.
+
+        What this very plan wrote before it was stopped stays, whatever `overwrite`
+        says: who gives the same command again wants it to go on.
+
+        Args:
+          plan: What is to be written.
+          overwrite: Whether whatever other plan built here before may go.
+
+        Raises:
+          UserError: If the folder holds another plan's files.
+        """
+        state = self._state()
+        if self.finished:
+            if not overwrite:
+                raise self._occupied("finished")
+            old = [shard.file for shard in self._manifest().shards]
+            for note in self._notes.glob("[0-9]*.json"):
+                note.unlink()
+        elif state.get("layout") == plan.layout:
+            old = state["replaced"]
+        else:
+            # A build that finished no shard has nothing that could be lost.
+            if any(self._notes.glob("[0-9]*.json")) and state and not overwrite:
+                raise self._occupied("unfinished")
+            old = [*state.get("files", ()), *state.get("replaced", ())]
+        new = [shard.file for shard in plan.shards]
+        state = {"layout": plan.layout, "files": new, "replaced": old}
+        # Noted before anything goes: a kill in between leaves no file unaccounted for.
+        files.write_text(self._notes / _PLAN, json.dumps(state))
+        # The manifest goes first: without it, nobody reads half a folder.
+        (self.path / manifest_lib.FILE_NAME).unlink(missing_ok=True)
+        for name in (REJECTS_FILE, NEW_REJECTS_FILE, *(set(old) - set(new))):
+            (self.path / name).unlink(missing_ok=True)
+        for name in (manifest_lib.FILE_NAME, REJECTS_FILE, NEW_REJECTS_FILE):
+            files.remove_leftovers(self.path / name)
+        for name in (_PLAN, *(f"{i}.json" for i in range(len(new)))):
+            files.remove_leftovers(self._notes / name)
+
+    def finished_shard(
+        self, index: int, plan: Plan
+    ) -> tuple[Shard, list[Reject]] | None:
+        """Returns a shard of an earlier run, if it is still what would be written.
+
+        Its rejects are those of that run: a picture that could not be read then may
+        be readable now, which its stamp need not show.
+        """
+        try:
+            note = json.loads((self._notes / f"{index}.json").read_text())
+            fields = note["shard"]
+            shard = Shard(**{**fields, "tasks": tuple(fields["tasks"])})
+            rejects = [Reject(*fields) for fields in note["rejects"]]
+            same = note["plan"] == [plan.layout, plan.shards[index].pictures]
+            if same and sha256(self.path / shard.file) == shard.sha256:
+                return shard, rejects
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # Absent or damaged: it is built again.
+        return None
+
+    def finish_shard(
+        self, index: int, plan: Plan, shard: Shard, rejects: Sequence[Reject]
+    ) -> None:
+        """Moves the unfinished file into its place and notes what it holds."""
+        target = self.path / shard.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self.unfinished.open("rb") as stream:
+            os.fsync(stream.fileno())
+        files.rename(self.unfinished, target)
+        note = {
+            "plan": [plan.layout, plan.shards[index].pictures],
+            "shard": dataclasses.asdict(shard),
+            "rejects": rejects,
+        }
+        files.write_text(self._notes / f"{index}.json", json.dumps(note))
+
+    def write_rejects(self, rejects: Sequence[Reject]) -> pathlib.Path:
+        """Writes the list of rejects, or removes an old one where there are none.
+
+        Returns:
+          Where: beside a finished build it is a file of its own, for that build's
+          list goes on to be true.
+        """
+        path = self.path / (NEW_REJECTS_FILE if self.finished else REJECTS_FILE)
+        if not rejects:
+            path.unlink(missing_ok=True)
+            return path
+        rejects_lib.write(path, rejects)
+        return path
+
+    def end(self, manifest: Manifest) -> None:
+        """Writes the manifest; from here on the folder is whole."""
+        listed = {shard.file for shard in manifest.shards}
+        for name in self._state().get("files", ()):
+            if name not in listed:  # A shard that lost all its pictures.
+                (self.path / name).unlink(missing_ok=True)
+        manifest.save(self.path)
+        (self._notes / _PLAN).unlink()
+
+    def _state(self) -> dict[str, Any]:
+        """Returns the notes of an unfinished build; nothing where there is none."""
+        try:
+            state = json.loads((self._notes / _PLAN).read_text())
+            return {name: state[name] for name in ("layout", "files", "replaced")}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _manifest(self) -> Manifest:
+        try:
+            return Manifest.load(self.path)
+        except UserError as error:
+            raise UserError(
+                f"{error} That cannot be done in this folder: name another with --out, "
+                "or remove this one."
+            ) from error
+
+    def _occupied(self, state: str) -> UserError:
+        return UserError(
+            "A folder must hold one build. "
+            f"Received: --out={self.path}, which holds a {state} build of other "
+            "annotations, pictures or options, or by other versions of the program "
+            "and its libraries. Name another folder, or add --overwrite to replace it."
+        )
+
+    def _foreign_file(self) -> str | None:
+        """Returns a file that no build wrote, where this is no folder of ours."""
+        if self.finished or self._notes.is_dir():
+            return None
+        for path in self.path.rglob("*"):
+            # Hidden files (.gitignore, .DS_Store) get in nobody's way, and a list of
+            # rejects is all that a refused build leaves.
+            name = path.relative_to(self.path).as_posix()
+            ours = name == REJECTS_FILE and rejects_lib.read(path) is not None
+            if not (ours or name.startswith(".") or path.is_dir()):
+                return name
+        return None
 
 
 def _lock(stream: TextIO) -> bool:

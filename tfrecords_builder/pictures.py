@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import io
+from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
+
+from affect_tf.data import images
 
 #: Quality of pictures that have to be encoded again.
 JPEG_QUALITY = 95
 #: Formats that every reader of the records decodes.
 _KEPT_FORMATS = ("JPEG", "PNG")
+
+
+#: Why a picture is refused that Pillow reads and the toolkit's own decoder does not.
+UNREADABLE = "cannot be decoded (it is damaged at its end, or has too many pixels)"
 
 
 class PictureError(ValueError):
@@ -56,6 +65,30 @@ def check(data: bytes, size: int) -> None:
             f"is a {image.format} of {width}x{height} pixels, not a JPEG or PNG of "
             f"{size}x{size}"
         )
+
+
+def readable(stored: Sequence[bytes], size: int) -> list[bool]:
+    """Returns whether training and prediction can decode each of these pictures.
+
+    Pillow fills in what a truncated file lacks, or never looks for its end, where
+    `affect_tf.data.images` refuses the file. What is stored must pass both.
+
+    Args:
+      stored: Pictures as they are stored; there may be none.
+      size: Side of the stored pictures.
+    """
+    if not stored:
+        return []
+    return _decoder(size)(tf.constant(list(stored), tf.string)).numpy().tolist()
+
+
+@functools.lru_cache(maxsize=8)
+def _decoder(size: int) -> tf.types.experimental.GenericFunction:
+    """Returns a graph, so that the decoder is traced once and not for each batch."""
+    return tf.function(
+        lambda stored: images.decode_batch(stored, size)[1],
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    )
 
 
 def _decoded(data: bytes) -> Image.Image:

@@ -10,9 +10,13 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pandas as pd
+import PIL
 
 import affect_tf
 from affect_tf.data.sample import SCHEMA_VERSION
@@ -33,6 +37,7 @@ class PlannedShard:
       tasks: Those that label every sample in it.
       start: Its first row in the plan's table.
       stop: One past its last row.
+      pictures: Checksum of the stamps of its pictures; empty where they have none.
     """
 
     file: str
@@ -41,6 +46,7 @@ class PlannedShard:
     tasks: tuple[str, ...]
     start: int
     stop: int
+    pictures: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Plan:
       shards: The files, in order of name and of rows.
       size: Side of the stored pictures.
       seed: Seed of the order.
+      layout: Differs whenever the files would, but for the pictures in them.
       fingerprint: Differs whenever the files would.
     """
 
@@ -60,6 +67,7 @@ class Plan:
     shards: tuple[PlannedShard, ...]
     size: int
     seed: int
+    layout: str
     fingerprint: str
 
 
@@ -79,10 +87,11 @@ def make(annotations: Annotations, size: int, seed: int, frames_per_shard: int) 
     table = annotations.table.reset_index(drop=True)
     clips = table["clip"].to_numpy()
     code, unique = pd.factorize(clips)
-    digests = np.array([_digest(clip, seed) for clip in unique], np.uint64)
-    group = (
-        table["split"] + "/" + table["source"] + "." + _task_names(table, annotations)
-    )
+    digests = np.array([digest(clip, seed) for clip in unique], np.uint64)
+    flags = labelled(table, annotations.taxonomy.action_units)
+    # The tasks of a row's clip, not of the row.
+    flags = pd.DataFrame(flags).groupby(code).transform("any")
+    group = table["split"] + "/" + table["source"] + "." + label_sets(flags)
     order = table.assign(_group=group, _digest=digests[code]).sort_values(
         ["_group", "_digest", "clip", "frame", "key"], kind="stable"
     )
@@ -93,8 +102,17 @@ def make(annotations: Annotations, size: int, seed: int, frames_per_shard: int) 
     bounds = [0, *edges.tolist(), len(group)]
     for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
         shards += _shards(group[start], order, start, stop, frames_per_shard)
-    fingerprint = _fingerprint(order, annotations, size, seed, frames_per_shard)
-    return Plan(order, tuple(shards), size, seed, fingerprint)
+    if annotations.stamp is not None:
+        stamps = [annotations.stamp(key) for key in order["key"]]
+        shards = [
+            dataclasses.replace(
+                shard, pictures=_sha256(stamps[shard.start : shard.stop])
+            )
+            for shard in shards
+        ]
+    layout = _layout(order, annotations, size, seed, frames_per_shard)
+    fingerprint = _sha256([layout, *(shard.pictures for shard in shards)])
+    return Plan(order, tuple(shards), size, seed, layout, fingerprint)
 
 
 def labelled(table: pd.DataFrame, units: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -111,14 +129,22 @@ def clip_starts(clips: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.r_[True, clips[1:] != clips[:-1]])
 
 
-def _task_names(table: pd.DataFrame, annotations: Annotations) -> pd.Series:
-    """Returns the tasks of each row's clip, written "expr+va", or "none"."""
-    flags = labelled(table, annotations.taxonomy.action_units)
-    frame = pd.DataFrame(flags).groupby(table["clip"].to_numpy()).transform("any")
-    names = pd.Series("", index=table.index, dtype=object)
+def label_sets(flags: Mapping[str, np.ndarray]) -> pd.Series:
+    """Returns the labelled tasks of each row, written "expr+va", or "none".
+
+    Args:
+      flags: As from `labelled`.
+    """
+    names = pd.Series("", index=range(len(flags["va"])), dtype=object)
     for task in TASKS:
-        names += np.where(frame[task], f"+{task}", "")
+        names += np.where(flags[task], f"+{task}", "")
     return names.str[1:].replace("", "none")
+
+
+def digest(clip: str, seed: int) -> int:
+    """Returns the number, below 2**64, by which a clip finds its place in a group."""
+    text = f"{seed}\0{clip}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 
 def _shards(
@@ -141,12 +167,11 @@ def _shards(
         )
 
 
-def _digest(clip: str, seed: int) -> int:
-    text = f"{seed}\0{clip}".encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+def _sha256(texts: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
-def _fingerprint(
+def _layout(
     table: pd.DataFrame,
     annotations: Annotations,
     size: int,
@@ -160,6 +185,8 @@ def _fingerprint(
         "taxonomy": annotations.taxonomy.to_json(),
         "size": size,
         "jpeg_quality": pictures.JPEG_QUALITY,
+        # These draw, resize and encode, and may do so differently in another version.
+        "libraries": [cv2.__version__, np.__version__, PIL.__version__],
         "seed": seed,
         "frames_per_shard": frames_per_shard,
     }

@@ -58,7 +58,9 @@ class Reporter:
         if kept:
             self._kept += frames - self.frames
         elif self._kept:
-            self._console.print(f"Continuing: {self._kept:,} frames were done before.")
+            self._console.print(
+                f"Continuing: {counted(self._kept, 'frame')} done before."
+            )
             self._kept = 0
         self.frames = frames
         if self._bar is not None:
@@ -71,6 +73,11 @@ class Reporter:
     def seconds(self) -> float:
         """Time since it was made."""
         return time.monotonic() - self._began
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns a number with its noun: "1 frame", "2,000 frames"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def summary(manifest: Manifest, console: rich.console.Console) -> None:

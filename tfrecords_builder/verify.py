@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import pathlib
 from collections.abc import Iterator
@@ -9,8 +10,6 @@ from concurrent import futures
 from typing import Any
 from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
 import tensorflow as tf
 
 from affect_tf.data import record_decoder
@@ -18,12 +17,21 @@ from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
 from affect_tf.data.sample import check
 from affect_tf.data.sample import Sample
+from affect_tf.errors import UserError
 from tfrecords_builder import counts
 from tfrecords_builder import folder
 from tfrecords_builder import pictures
+from tfrecords_builder import plan
+from tfrecords_builder import rejects
+from tfrecords_builder import report
 from tfrecords_builder.writer import Progress
 
+#: What is said of a file of records that no build left there.
+STRANGER = "is not in the manifest"
+
 _BATCH = 256
+#: Records whose pictures a thread decodes at once.
+_CHUNK = 32
 
 
 class Problem(NamedTuple):
@@ -55,9 +63,10 @@ def verify(
     """Checks a folder against its manifest, and its records against the schema.
 
     Every file has its checksum, every record parses in the manifest's taxonomy and
-    lies where it belongs, every picture decodes to its end and has the right size,
-    no key occurs twice, no subject lies in two splits, and the counts are those of
-    the records.
+    lies where it belongs and the seed put it, every picture decodes as in training
+    and has the right size, no key occurs twice, no subject lies in two splits, and
+    the counts, the lengths of the clips and the number of rejects are those of the
+    files.
 
     Args:
       directory: The folder.
@@ -71,6 +80,12 @@ def verify(
       UserError: If there is no readable manifest.
     """
     root = pathlib.Path(directory)
+    if folder.Folder(directory).stopped:
+        raise UserError(
+            "A folder must be finished to be verified. Received: "
+            f"{os.fspath(directory)!r}, whose build was stopped or is running. "
+            "Give the command that built it again: it continues."
+        )
     manifest = Manifest.load(root)
     reading = _Reading(root, manifest)
     total = sum(shard.frames for shard in manifest.shards)
@@ -85,8 +100,9 @@ def verify(
     for path in sorted(root.rglob("*.tfrecord")):
         file = path.relative_to(root).as_posix()
         if file not in listed and not file.startswith("."):
-            reading.add(file, None, "is not in the manifest")
+            reading.add(file, None, STRANGER)
     reading.compare_counts()
+    reading.compare_rejects()
     return tuple(reading.problems)
 
 
@@ -96,7 +112,9 @@ class _Reading:
     def __init__(self, root: pathlib.Path, manifest: Manifest) -> None:
         self._root = root
         self._manifest = manifest
-        self._rows: list[dict[str, Any]] = []
+        self._tally = counts.Tally(manifest.taxonomy)
+        self._last: dict[tuple[Any, ...], tuple[int, str]] = {}
+        self._unordered: set[str] = set()
         self._keys: dict[str, str] = {}
         self._splits: dict[tuple[str, str], str] = {}
         self.problems: list[Problem] = []
@@ -125,27 +143,36 @@ class _Reading:
                 yield found
         found = self._batch(shard, index, batch, executor)
         index, frames = index + len(batch), frames + found
+        self._tally.count()
         yield found
-        for name, is_, was in (
-            ("records", index, shard.samples),
-            ("frames", frames, shard.frames),
+        for noun, is_, was in (
+            ("readable record", index, shard.samples),
+            ("readable frame", frames, shard.frames),
         ):
             if is_ != was:
-                self.add(
-                    shard.file, None, f"has {is_} readable {name} instead of {was}"
-                )
+                number = report.counted(is_, noun)
+                self.add(shard.file, None, f"has {number} instead of {was:,}")
+        if shard.file in self._unordered:
+            seed = self._manifest.seed
+            self.add(shard.file, None, f"is not in the order of seed {seed}")
 
     def compare_counts(self) -> None:
         """Compares the manifest's counts with those of the records."""
         if self.problems:
             return  # They differ because of those.
-        found: dict[str, Any] = {}
-        if self._rows:
-            table = pd.DataFrame(self._rows)
-            taxonomy = self._manifest.taxonomy
-            names = ["expression", "valence", "arousal", *taxonomy.action_units]
-            table = table.reindex(columns=[*dict.fromkeys([*table, *names])])
-            found = counts.of_table(table, taxonomy)
+        found = self._tally.total
+        # One subject may be in several shards.
+        subjects = collections.Counter(self._splits.values())
+        for split in found:
+            found[split]["subjects"] = subjects[split]
+        lengths = self._tally.lengths
+        stated = self._manifest.frames_per_sample
+        if stated != lengths:
+            self.add(
+                "manifest.json",
+                None,
+                f"states frames_per_sample={stated}, but the records have {lengths}",
+            )
         for split in sorted({*found, *self._manifest.counts}):
             ours = found.get(split, {})
             theirs = self._manifest.counts.get(split, {})
@@ -157,6 +184,19 @@ class _Reading:
                         f"counts {name}={theirs.get(name)} in {split}, but the records "
                         f"hold {ours.get(name)}",
                     )
+
+    def compare_rejects(self) -> None:
+        """Compares the number of rejected rows with those that are listed."""
+        path = self._root / folder.REJECTS_FILE
+        listed = rejects.num_rows(rejects.read(path) or ())
+        stated = self._manifest.rejected
+        if stated != listed:
+            self.add(
+                folder.REJECTS_FILE,
+                None,
+                f"lists {report.counted(listed, 'row')}, but the manifest counts "
+                f"{stated:,}",
+            )
 
     def _records(self, shard: Shard) -> Iterator[bytes]:
         """Yields the records of a file as far as they can be read."""
@@ -174,8 +214,9 @@ class _Reading:
     ) -> int:
         """Checks some records; returns their number of frames."""
         frames = 0
-        for offset, result in enumerate(executor.map(self._examined, batch)):
-            sample, faults = result
+        chunks = [batch[i : i + _CHUNK] for i in range(0, len(batch), _CHUNK)]
+        results = [one for some in executor.map(self._examined, chunks) for one in some]
+        for offset, (sample, faults) in enumerate(results):
             if sample is not None:
                 faults = [*faults, *self._misplaced(sample, shard)]
                 frames += len(sample.frames)
@@ -183,20 +224,33 @@ class _Reading:
                 self.add(shard.file, first + offset, reason)
         return frames
 
-    def _examined(self, serialized: bytes) -> tuple[Sample | None, list[str]]:
-        """Returns the sample in a record, and what is wrong with it. Thread-safe."""
-        try:
-            sample = record_decoder.decode(serialized, self._manifest.taxonomy)
-            check(sample, self._manifest.taxonomy)
-        except ValueError as error:
-            return None, [f"is no sample: {error}"]
-        faults = []
-        for position, frame in enumerate(sample.frames):
+    def _examined(self, chunk: list[bytes]) -> list[tuple[Sample | None, list[str]]]:
+        """Returns the sample in each record, and what is wrong with it. Thread-safe."""
+        size = self._manifest.image_size
+        found: list[tuple[Sample | None, list[str]]] = []
+        stored: list[tuple[list[str], str, bytes]] = []
+        for serialized in chunk:
             try:
-                pictures.check(frame.image, self._manifest.image_size)
-            except pictures.PictureError as error:
-                faults.append(f"picture {position} of {sample.key!r} {error}")
-        return sample, faults
+                sample = record_decoder.decode(serialized, self._manifest.taxonomy)
+                check(sample, self._manifest.taxonomy)
+            except ValueError as error:
+                found.append((None, [f"is no sample: {error}"]))
+                continue
+            faults: list[str] = []
+            found.append((sample, faults))
+            for position, frame in enumerate(sample.frames):
+                name = f"picture {position} of {sample.key!r}"
+                try:
+                    pictures.check(frame.image, size)
+                except pictures.PictureError as error:
+                    faults.append(f"{name} {error}")
+                else:
+                    stored.append((faults, name, frame.image))
+        valid = pictures.readable([image for _, _, image in stored], size)
+        for (faults, name, _), is_valid in zip(stored, valid, strict=True):
+            if not is_valid:
+                faults.append(f"{name} {pictures.UNREADABLE}")
+        return found
 
     def _misplaced(self, sample: Sample, shard: Shard) -> Iterator[str]:
         """Yields what sets a sample apart from its shard and the other samples."""
@@ -204,6 +258,11 @@ class _Reading:
             is_, expected = getattr(sample, name), getattr(shard, name)
             if is_ != expected:
                 yield f"{sample.key!r} has {name}={is_!r} in a file of {expected!r}"
+        group = (shard.split, shard.source, shard.tasks)
+        place = (plan.digest(sample.key, self._manifest.seed), sample.key)
+        if place < self._last.get(group, place):
+            self._unordered.add(shard.file)
+        self._last[group] = place
         if sample.key in self._keys:
             yield f"{sample.key!r} is also in {self._keys[sample.key]}"
         self._keys[sample.key] = shard.file
@@ -211,15 +270,4 @@ class _Reading:
         split = self._splits.setdefault(who, sample.split)
         if split != sample.split:
             yield f"subject {sample.subject!r} is in {split} and in {sample.split}"
-        for frame in sample.frames:
-            self._rows.append(
-                {
-                    "clip": sample.key,
-                    "split": sample.split,
-                    "source": sample.source,
-                    "subject": sample.subject,
-                    "expression": frame.expression,
-                    "valence": np.nan if frame.valence is None else frame.valence,
-                    **frame.action_units,
-                }
-            )
+        self._tally.take(sample)

@@ -27,11 +27,12 @@ from tfrecords_builder import counts
 from tfrecords_builder import encoder
 from tfrecords_builder import folder as folder_lib
 from tfrecords_builder import plan as plan_lib
+from tfrecords_builder import rejects as rejects_lib
 from tfrecords_builder.annotations import Annotations
-from tfrecords_builder.annotations import Reject
 from tfrecords_builder.folder import Folder
 from tfrecords_builder.plan import Plan
 from tfrecords_builder.plan import PlannedShard
+from tfrecords_builder.rejects import Reject
 
 #: Defaults of `build`, and of the command line.
 SIZE = 112
@@ -86,20 +87,27 @@ def build(
     """
     _check_options(size, frames_per_shard, workers, max_rejects)
     folder = Folder(out)
-    if annotations.table.empty and not folder.finished:
+    folder.check()
+    if annotations.table.empty:
         folder.write_rejects(annotations.rejects)
     annotations_lib.check(annotations)
+    plan = plan_lib.make(annotations, size, seed, frames_per_shard)
+    # Looked up before the folder is held: a finished one may lie on a read-only disk.
+    manifest = None if overwrite else folder.finished_build(plan)
+    if manifest is not None:
+        return manifest
     with folder.locked():
-        plan = plan_lib.make(annotations, size, seed, frames_per_shard)
-        manifest = folder.begin(plan, overwrite)
-        if manifest is not None:
-            return manifest
-        # Too many bad rows in the input itself end it before the long part.
-        _check_rejects(folder, annotations, list(annotations.rejects), max_rejects)
+        # Too many bad rows in the input itself end it before the long part, and
+        # before an older build goes.
+        _check_rejects(folder, annotations, annotations.rejects, max_rejects)
+        folder.begin(plan, overwrite)
         workers = workers or os.cpu_count() or 1
         shards, rejects = _write_shards(folder, plan, annotations, workers, progress)
         everything = [*annotations.rejects, *rejects]
         _check_rejects(folder, annotations, everything, max_rejects)
+        folder.write_rejects(everything)
+        shards = [shard for shard in shards if shard.samples]
+        _check_splits(folder, plan, shards)
         manifest = _manifest(plan, annotations, shards, rejects)
         folder.end(manifest)
     return manifest
@@ -122,8 +130,10 @@ def _manifest(
         frames_per_sample=counts.frames_per_sample(table),
         image_size=plan.size,
         created_by=f"affect_tf {affect_tf.__version__}",
-        rejected=annotations_lib.num_rejected_rows(everything),
+        rejected=rejects_lib.num_rows(everything),
         fingerprint=plan.fingerprint,
+        reader=annotations.reader,
+        subjects_known=annotations.subjects_known,
     )
 
 
@@ -166,19 +176,32 @@ def _write_shards(
     executor = futures.ThreadPoolExecutor(workers)
     try:
         for index, planned in enumerate(plan.shards):
-            finished = folder.finished_shard(index)
-            if finished is not None:
+            finished = folder.finished_shard(index, plan)
+            if finished and _same_rejects(finished[1], planned, plan, annotations):
                 advance(planned.stop - planned.start, kept=True)
             else:
                 samples = _samples(planned, plan.table, encode, _AHEAD * workers)
                 finished = _write_shard(folder, planned, samples, advance)
-                folder.finish_shard(index, *finished)
+                folder.finish_shard(index, plan, *finished)
             shards.append(finished[0])
             rejects += finished[1]
     finally:
         # On Ctrl-C, what has not begun never does.
         executor.shutdown(cancel_futures=True)
     return shards, rejects
+
+
+def _same_rejects(
+    rejects: list[Reject], planned: PlannedShard, plan: Plan, annotations: Annotations
+) -> bool:
+    """Returns whether what an earlier run rejected would be rejected again."""
+    if not rejects:
+        return True
+    rows = plan.table.iloc[planned.start : planned.stop]
+    clips = rows.loc[rows["key"].isin({reject.value for reject in rejects}), "clip"]
+    rows = rows[rows["clip"].isin(clips)]
+    again = encoder.encode(rows, planned, annotations, plan.size)
+    return [reject for sample in again for reject in sample.rejects] == rejects
 
 
 def _write_shard(
@@ -248,17 +271,29 @@ def _samples(
 
 
 def _check_rejects(
-    folder: Folder, annotations: Annotations, rejects: list[Reject], limit: float
+    folder: Folder, annotations: Annotations, rejects: Sequence[Reject], limit: float
 ) -> None:
-    """Writes the list of rejects, and raises where it is too long."""
-    folder.write_rejects(rejects)
-    count, total = annotations_lib.num_rejected_rows(rejects), annotations.num_rows
+    """Raises where there are too many, and writes their list."""
+    count, total = rejects_lib.num_rows(rejects), annotations.num_rows
     if count > limit * total or count == total:
-        first = rejects[0]
+        first, path = rejects[0], folder.write_rejects(rejects)
         raise UserError(
             f"At most {limit:.2%} of the rows may be rejected, and never all. "
             f"Received: {count} of {total} ({count / total:.2%}). The first: "
             f"{first.file}, line {first.row}: {first.field}={first.value!r} "
-            f"{first.reason}. All are in {folder.path / folder_lib.REJECTS_FILE}. "
+            f"{first.reason}. All are in {path}. "
             "Correct them, or allow more with --max_rejects."
+        )
+
+
+def _check_splits(folder: Folder, plan: Plan, shards: Sequence[Shard]) -> None:
+    """Raises where a split has lost every picture."""
+    kept = {shard.split for shard in shards}
+    lost = [shard.split for shard in plan.shards if shard.split not in kept]
+    if lost:
+        rows = (plan.table["split"] == lost[0]).sum()
+        raise UserError(
+            "A split must keep at least one picture. "
+            f"Received: {lost[0]}, of which all {rows} were rejected. See "
+            f"{folder.path / folder_lib.REJECTS_FILE} and correct them."
         )

@@ -15,7 +15,6 @@ import tensorflow as tf
 import affect_tf
 from affect_tf.config import ExperimentConfig
 from affect_tf.data.manifest import Manifest
-from affect_tf.data.manifest import Shard
 from affect_tf.errors import UserError
 from affect_tf.training import checkpoints
 from affect_tf.training import precision
@@ -28,7 +27,7 @@ _FEW = 10
 
 def examine(
     config: ExperimentConfig,
-    data: pathlib.Path,
+    data: pathlib.Path | None,
     workdir: pathlib.Path,
     console: rich.console.Console,
 ) -> None:
@@ -38,11 +37,14 @@ def examine(
       UserError: If something is wrong, after showing what.
     """
     facts, problems = _machine(config)
-    try:
-        more_facts, more_problems = _records(config, data)
-        facts, problems = facts + more_facts, problems + more_problems
-    except (UserError, ValueError) as error:
-        problems.append(str(error))
+    if data is None:
+        facts.append(("data", "none given: --data names a folder of records"))
+    else:
+        try:
+            more_facts, more_problems = _records(config, data)
+            facts, problems = facts + more_facts, problems + more_problems
+        except (UserError, ValueError) as error:
+            problems.append(str(error))
     facts.append(("runs", ", ".join(_runs(workdir / config.name)) or "none yet"))
     table = rich.table.Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
@@ -52,7 +54,8 @@ def examine(
     console.print(table, highlight=False)
     if problems:
         listing = "\n".join(f"  {i}. {text}" for i, text in enumerate(problems, 1))
-        raise UserError(f"{len(problems)} found.\n{listing}")
+        noun = "problem" if len(problems) == 1 else "problems"
+        raise UserError(f"{len(problems)} {noun} found.\n{listing}")
     console.print("Nothing is wrong.")
 
 
@@ -97,6 +100,7 @@ def _records(
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Returns the facts and the problems of the data folder."""
     manifest = Manifest.load(data)
+    train = manifest.counts.get("train", {})
     known = config.for_data(config.taxonomy or manifest.taxonomy, {})
     taxonomy = known.taxonomy
     facts = [
@@ -108,9 +112,8 @@ def _records(
         ("expressions", ", ".join(taxonomy.expressions) or "none"),
         ("action units", ", ".join(taxonomy.action_units) or "none"),
     ]
-    problems = [text for shard in manifest.shards for text in _broken(data, shard)]
-    for split in manifest.splits:
-        counts = manifest.counts[split]
+    problems = manifest.file_problems(data)
+    for split, counts in manifest.counts.items():
         sets = ", ".join(f"{n} {name}" for name, n in counts["label_sets"].items())
         facts.append(
             (split, f"{counts['frames']} faces of {counts['subjects']} people: {sets}")
@@ -123,7 +126,7 @@ def _records(
             )
     few = {
         name: count
-        for name, count in manifest.counts.get("train", {}).get("classes", {}).items()
+        for name, count in train.get("classes", {}).items()
         if name in taxonomy.expressions and count < _FEW
     }
     if few:
@@ -137,17 +140,6 @@ def _records(
                 "the config, or build the data with such labels."
             )
     return facts, problems
-
-
-def _broken(data: pathlib.Path, shard: Shard) -> Iterator[str]:
-    path = data / shard.file
-    size = path.stat().st_size if path.exists() else None
-    if size != shard.bytes:
-        found = "no such file" if size is None else f"{size} bytes"
-        yield (
-            f"Shard {path} must have {shard.bytes} bytes. Received: {found}. Run "
-            f"'python -m tfrecords_builder verify {data}', then build it again."
-        )
 
 
 def _runs(folder: pathlib.Path) -> list[str]:

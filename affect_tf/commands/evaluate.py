@@ -7,19 +7,18 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from affect_tf import files
-from affect_tf.commands import session as session_lib
+from affect_tf.commands import run_folder
 from affect_tf.commands.session import Session
 from affect_tf.commands.session import TEACHER
-from affect_tf.data.input_pipeline import Faces
+from affect_tf.data import input_pipeline
 from affect_tf.errors import UserError
 from affect_tf.evaluation import bootstrap
 from affect_tf.evaluation import plots
 from affect_tf.evaluation import predictions as predictions_lib
 from affect_tf.evaluation import report
-from affect_tf.evaluation.evaluator import evaluate as score
+from affect_tf.evaluation.evaluator import evaluate as score_predictions
 from affect_tf.evaluation.faces import face_figure
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.evaluation.scores import Scores
@@ -41,6 +40,7 @@ class Scored:
       predictions: Row by row.
       scores: Of the whole split.
       intervals: 95% bootstrap intervals by subject.
+      members: The overall score of each run alone.
     """
 
     runs: tuple[str, ...]
@@ -48,6 +48,13 @@ class Scored:
     predictions: Predictions
     scores: Scores
     intervals: bootstrap.Intervals
+    members: tuple[float | None, ...]
+
+    @property
+    def spread(self) -> dict[str, float]:
+        """Mean standard deviation of each task's scores over the members."""
+        spread = self.predictions.spread or {}
+        return {task: float(values.mean()) for task, values in spread.items()}
 
 
 def evaluate(
@@ -64,30 +71,31 @@ def evaluate(
       runs: Folders or names; empty for all students, or else the teacher.
       split: Split of the data.
       json: A further file for the scores, or None.
-      out: Folder for scores and plots; None for `<runs>/evaluation`.
+      out: Folder for scores and plots; None for one in `<runs>/evaluation`.
 
     Raises:
       UserError: If a run or the split is missing.
     """
-    folders = find_runs(session, runs)
-    scored = score_runs(session, folders, split)
-    console = session.console
-    console.print(f"{' + '.join(scored.runs)} on {split}", style="bold", markup=False)
+    scored = score(session, find_runs(session, runs), split)
+    console, manifest = session.console, session.faces.manifest
+    label = "+".join(scored.runs)
+    console.print(f"{label} on {split}", style="bold", markup=False)
     for table in (report.summary_table, report.class_table, report.unit_table):
         console.print(table(scored.scores, scored.intervals))
-    if not session.faces.manifest.subjects_known:
-        console.print(
+    for task, value in scored.spread.items():
+        session.say(f"spread of {task} over {len(scored.runs)} members: {value:.4f}")
+    if not manifest.subjects_known:
+        session.say(
             "The data do not say who is shown: people may be in several splits, and "
-            "the intervals are by picture.",
-            soft_wrap=True,
+            "the intervals are by picture."
         )
-    folder = pathlib.Path(out) if out else session.run("evaluation")
+    folder = pathlib.Path(out) if out else session.folder / "evaluation" / split / label
     write_scores(folder / "scores.json", scored)
-    write_plots(folder, session, scored)
     if json:
         write_scores(pathlib.Path(json), scored)
-    for what, path in (("scores", json or folder / "scores.json"), ("plots", folder)):
-        console.print(f"{what:>8}: {path}", highlight=False, soft_wrap=True)
+    write_plots(folder, session, scored)
+    session.say(f"  scores: {json or folder / 'scores.json'}")
+    session.say(f"   plots: {folder}")
 
 
 def find_runs(session: Session, names: Sequence[str]) -> list[pathlib.Path]:
@@ -96,13 +104,15 @@ def find_runs(session: Session, names: Sequence[str]) -> list[pathlib.Path]:
     Raises:
       UserError: If a run has no weights.
     """
-    chosen = list(names) or session.students() or [TEACHER]
+    chosen = list(dict.fromkeys(names)) or session.students() or [TEACHER]
     folders = []
     for name in chosen:
         inside = session.run(name)
         folder = inside if checkpoints.has_best(inside) else pathlib.Path(name)
         if not checkpoints.has_best(folder):
-            there = [path.name for path in session.folder.glob("*") if path.is_dir()]
+            there = [
+                p.name for p in session.folder.glob("*") if checkpoints.has_best(p)
+            ]
             raise UserError(
                 "A run must have been trained. "
                 f"Received: {name}, which is no trained run. In {session.folder} are: "
@@ -113,47 +123,78 @@ def find_runs(session: Session, names: Sequence[str]) -> list[pathlib.Path]:
     return folders
 
 
-def score_runs(session: Session, folders: Sequence[pathlib.Path], split: str) -> Scored:
-    """Returns the scores of runs, averaged as one ensemble, in float32.
+def score(session: Session, folders: Sequence[pathlib.Path], split: str) -> Scored:
+    """Returns the scores of runs on a split, averaged as one ensemble, in float32.
 
     Raises:
-      UserError: If the runs disagree in their labels, or the split is empty.
+      UserError: If the runs disagree in their labels, or there is no such split.
     """
-    members = []
-    for folder in folders:
-        model, config = session_lib.trained_model(folder)
-        taxonomy = config.taxonomy
-        if taxonomy != session.config.taxonomy:
-            raise UserError(
-                "A run must have the labels of the data. "
-                f"Received: {folder} with taxonomy {taxonomy}, for data with "
-                f"{session.config.taxonomy}. Choose the data it was trained on.",
-                exit_code=2,
-            )
-        faces = dataclasses.replace(
-            session.faces, image_size=config.architecture.image_size
-        )
-        dataset = _split(faces, split, config.evaluation_batch_size)
-        members.append(predictions_lib.collect([scorer(model, config.tasks)], dataset))
-    predictions = predictions_lib.average(members)
-    taxonomy = session.config.taxonomy
-    return Scored(
-        runs=tuple(folder.name for folder in folders),
-        split=split,
-        predictions=predictions,
-        scores=score(predictions, taxonomy),
-        intervals=bootstrap.intervals(predictions, taxonomy),
-    )
+    members = [_member(session, folder, split) for folder in folders]
+    return members[0] if len(members) == 1 else ensemble(session, members)
 
 
-def _split(faces: Faces, split: str, batch_size: int) -> tf.data.Dataset:
-    if split not in faces.manifest.splits:
+def ensemble(session: Session, members: Sequence[Scored]) -> Scored:
+    """Returns the scores of the average of models that were scored apart.
+
+    Raises:
+      UserError: If they score different tasks.
+    """
+    try:
+        predictions = predictions_lib.average([one.predictions for one in members])
+    except ValueError as error:
+        raise UserError(str(error), exit_code=2) from error
+    runs = tuple(run for member in members for run in member.runs)
+    overall = tuple(member.scores.overall for member in members)
+    return _scored(session, runs, members[0].split, predictions, overall)
+
+
+def _member(session: Session, folder: pathlib.Path, split: str) -> Scored:
+    config = run_folder.stored_config(folder)
+    if config.taxonomy != session.config.taxonomy:
         raise UserError(
-            "--split must be one that the data have. "
-            f"Received: --split={split}. Choose from {faces.manifest.splits}.",
+            "A run must have the labels of the data. "
+            f"Received: {folder} with taxonomy {config.taxonomy}, for data with "
+            f"{session.config.taxonomy}. Choose the data it was trained on.",
             exit_code=2,
         )
-    return faces.evaluation(split, batch_size)
+    manifest = session.faces.manifest
+    if split not in manifest.splits:
+        raise UserError(
+            "--split must be one that the data have. "
+            f"Received: --split={split}. Choose from {manifest.splits}.",
+            exit_code=2,
+        )
+    model = run_folder.trained_model(folder)
+    faces = dataclasses.replace(
+        session.faces, image_size=config.architecture.image_size
+    )
+    dataset = faces.evaluation(split, config.evaluation_batch_size)
+    predictions = predictions_lib.collect(
+        [scorer(model, config.tasks)], input_pipeline.read(dataset)
+    )
+    expected = manifest.count(split)
+    if len(predictions) != expected:
+        raise UserError(
+            f"A split must have the {expected} faces of its manifest. "
+            f"Received: {len(predictions)} from {session.faces.directory}. Run "
+            "'python -m tfrecords_builder verify' on it."
+        )
+    return _scored(session, (folder.name,), split, predictions, ())
+
+
+def _scored(
+    session: Session,
+    runs: tuple[str, ...],
+    split: str,
+    predictions: Predictions,
+    members: tuple[float | None, ...],
+) -> Scored:
+    taxonomy = session.config.taxonomy
+    scores = score_predictions(predictions, taxonomy)
+    intervals = bootstrap.intervals(predictions, taxonomy)
+    return Scored(
+        runs, split, predictions, scores, intervals, members or (scores.overall,)
+    )
 
 
 def write_scores(path: pathlib.Path, scored: Scored) -> None:
@@ -161,6 +202,8 @@ def write_scores(path: pathlib.Path, scored: Scored) -> None:
     protocol = {
         "runs": list(scored.runs),
         "split": scored.split,
+        "members_overall": list(scored.members),
+        "mean_spread": scored.spread,
         "action_unit_threshold": DEFAULT_THRESHOLD,
         "overall": "sum over tasks of the challenge scores of ABAW 2020 and 2021",
     }
@@ -173,7 +216,7 @@ def write_plots(folder: pathlib.Path, session: Session, scored: Scored) -> None:
         scored.scores, scored.predictions, scored.intervals.values
     )
     count = min(_FACES, len(scored.predictions))
-    batch = next(iter(session.faces.evaluation(scored.split, count)))
+    batch = next(input_pipeline.read(session.faces.evaluation(scored.split, count)))
     figures["faces"] = face_figure(
         batch.inputs["image"].numpy(),
         scored.predictions.select(np.arange(count)),

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 
 from affect_tf.commands import evaluate
-from affect_tf.commands import session as session_lib
+from affect_tf.commands import run_folder
 from affect_tf.commands.session import Session
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
@@ -31,10 +31,14 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
       UserError: If a run is missing, or the members see faces at different sizes.
     """
     folders = evaluate.find_runs(session, runs)
-    scored = evaluate.score_runs(session, folders, _SPLIT)
-    loaded = [session_lib.trained_model(folder) for folder in folders]
-    config = loaded[0][1]
-    sizes = {one.architecture.image_size for _, one in loaded}
+    if _SPLIT not in session.faces.manifest.splits:
+        raise UserError(
+            f"A data folder must have a {_SPLIT} split, for thresholds and card. "
+            f"Received: splits={session.faces.manifest.splits}. Choose data with one."
+        )
+    scored = evaluate.score(session, folders, _SPLIT)
+    config = run_folder.stored_config(folders[0])
+    sizes = {run_folder.stored_config(f).architecture.image_size for f in folders}
     if len(sizes) > 1:
         raise UserError(
             "Members of an exported ensemble must see faces of one size. "
@@ -45,18 +49,18 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
     limits = None
     if "au" in scored.scores.tasks:
         limits = thresholds.fit(scored.predictions, taxonomy, _SPLIT)
-    trained_on = [session_lib.training_data(folder) for folder in folders]
+    trained_on = [run_folder.training_data(folder) for folder in folders]
     card = model_card.ModelCard(
         name=f"{config.name}: {' + '.join(scored.runs)}",
         data=model_card.data_sets(trained_on),
         pretrained=config.pretrained or "",
         scores=scored.scores.headline(),
         protocol=_protocol(scored, session.faces.manifest),
-        config=session_lib.layout(config),
+        config=run_folder.layout(config),
         commit=_commit(),
     )
     version = export_lib.export(
-        [model for model, _ in loaded],
+        [run_folder.trained_model(folder) for folder in folders],
         config.tasks,
         taxonomy,
         config.architecture.image_size,
@@ -64,17 +68,9 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
         thresholds=limits,
         card=card,
     )
-    console = session.console
-    for what, path in (
-        ("SavedModel", version),
-        ("model card", version / "assets" / "model_card.md"),
-    ):
-        console.print(f"{what:>11}: {path}", highlight=False, soft_wrap=True)
-    console.print(
-        f"    look at: saved_model_cli show --dir {version} --all",
-        highlight=False,
-        soft_wrap=True,
-    )
+    session.say(f" SavedModel: {version}")
+    session.say(f" model card: {version / 'assets' / 'model_card.md'}")
+    session.say(f"    look at: saved_model_cli show --dir {version} --all")
 
 
 def _protocol(scored: evaluate.Scored, manifest: Manifest) -> str:

@@ -3,54 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import pathlib
-import shutil
+import re
 
 import rich.console
-import tensorflow as tf
 
-import affect_tf
-from affect_tf import config as config_lib
-from affect_tf import files
 from affect_tf.config import ExperimentConfig
-from affect_tf.data import augment
-from affect_tf.data import input_pipeline
 from affect_tf.data.input_pipeline import Faces
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
-from affect_tf.labels import taxonomy as taxonomy_lib
-from affect_tf.models import backbones
-from affect_tf.models import build
-from affect_tf.models import layers
-from affect_tf.models import pretrained
-from affect_tf.objective import losses
-from affect_tf.objective import mixing
-from affect_tf.objective import tasks as tasks_lib
 from affect_tf.training import checkpoints
-from affect_tf.training import optimizers
-from affect_tf.training import schedules
 
-_CONFIG_FILE = "config.txt"
-#: Holds a copy of the manifest of the data that a run is trained on.
-_DATA_FOLDER = "data"
 TEACHER = "teacher"
-
-#: Where the parts of a stored config come from.
-_CONFIG_MODULES = (
-    config_lib,
-    augment,
-    backbones,
-    build,
-    input_pipeline,
-    layers,
-    losses,
-    mixing,
-    optimizers,
-    schedules,
-    tasks_lib,
-    taxonomy_lib,
-)
+_STUDENT = re.compile(r"student-(\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,14 +38,20 @@ class Session:
         """Returns the folder of one run."""
         return self.folder / name
 
+    def say(self, text: str) -> None:
+        """Prints plain text, which may hold paths: never wrapped, never marked up."""
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
     def students(self) -> list[str]:
-        """Returns the names of the students that have weights, by number."""
-        found = [
-            path.name
-            for path in self.folder.glob("student-*")
-            if checkpoints.has_best(path)
-        ]
-        return sorted(found, key=lambda name: int(name.partition("-")[2]))
+        """Returns the names of the students that are finished, by number."""
+        found = {}
+        for path in self.folder.glob("student-*"):
+            match = _STUDENT.fullmatch(path.name)
+            if match and checkpoints.is_finished(path):
+                found[int(match.group(1))] = path.name
+            elif match and checkpoints.has_best(path):
+                self.say(f"{path.name} is left out: its training has not ended")
+        return [found[number] for number in sorted(found)]
 
 
 def open_session(
@@ -92,7 +63,8 @@ def open_session(
     """Returns a session on the records in `data`.
 
     Raises:
-      UserError: If there are no records, or the config does not fit them.
+      UserError: If there are no records, some are missing, or the config does not fit
+        them.
     """
     if not (data / "manifest.json").exists():
         raise UserError(
@@ -101,127 +73,29 @@ def open_session(
             "--dataset=csv --csv=faces.csv --images=DIR --out=DIR'.",
             exit_code=2,
         )
+    manifest = Manifest.load(data)
+    problems = manifest.file_problems(data)
+    if problems:
+        raise UserError(problems[0])
+    counts = manifest.counts.get("train", {})
     try:
-        manifest = Manifest.load(data)
-        counts = manifest.counts.get("train", {}).get("classes", {})
-        config = config.for_data(config.taxonomy or manifest.taxonomy, counts)
+        fitted = config.for_data(
+            config.taxonomy or manifest.taxonomy,
+            counts.get("classes", {}),
+            [task for task, count in counts.get("by_task", {}).items() if count],
+        )
     except ValueError as error:
         raise UserError(str(error)) from error
     faces = Faces(
         directory=data,
         manifest=manifest,
-        taxonomy=config.taxonomy,
-        image_size=config.architecture.image_size,
-        shuffle_buffer=config.shuffle_buffer,
+        taxonomy=fitted.taxonomy,
+        image_size=fitted.architecture.image_size,
+        shuffle_buffer=fitted.shuffle_buffer,
     )
-    return Session(config, faces, workdir / config.name, console)
-
-
-def new_model(config: ExperimentConfig, policy: str, seed: int) -> tf.keras.Model:
-    """Builds the model of a config with fresh weights, or its pretrained backbone.
-
-    Raises:
-      UserError: If the pretrained file does not fit.
-    """
-    tf.keras.mixed_precision.set_global_policy(policy)
-    tf.keras.utils.set_random_seed(seed)
-    logits = {task.name: task.num_logits(config.taxonomy) for task in config.tasks}
-    model = build.build(config.architecture, logits)
-    if config.pretrained is not None:
-        pretrained.load_backbone(model, config.pretrained)
-    return model
-
-
-def trained_model(run: pathlib.Path) -> tuple[tf.keras.Model, ExperimentConfig]:
-    """Returns the best model of a run, in float32, and the run's config.
-
-    Raises:
-      UserError: If the folder is not a run, or its weights cannot be read.
-    """
-    config = stored_config(run)
-    model = new_model(dataclasses.replace(config, pretrained=None), "float32", 0)
-    checkpoints.load_best(model, run)
-    return model, config
-
-
-def stored_config(run: pathlib.Path) -> ExperimentConfig:
-    """Returns the config that a run was made with.
-
-    Raises:
-      UserError: If there is none, or it cannot be read.
-    """
-    path = run / _CONFIG_FILE
-    if not path.exists():
-        raise UserError(
-            f"A run must have a {_CONFIG_FILE}. Received: {run}, which has none. "
-            "Train it first, or check the path.",
-            exit_code=2,
-        )
-    text = path.read_text(encoding="utf-8")
-    body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    try:
-        return config_lib.read(body, _CONFIG_MODULES)
-    except (ValueError, SyntaxError, TypeError) as error:
-        raise UserError(f"{path} must hold a config. {error}") from error
-
-
-def claim(session: Session, name: str, seed: int, overwrite: bool) -> None:
-    """Makes a run's folder that of the session's config and data, new or continued.
-
-    What does not bear on this run is left out of its record, so that a student may
-    be trained again with more companions.
-
-    Raises:
-      UserError: If another config was trained there, or on other data.
-    """
-    run, config = session.run(name), session.config
-    if overwrite and run.exists():
-        shutil.rmtree(run)
-    config = dataclasses.replace(config, num_students=1)
-    if name == TEACHER:
-        config = dataclasses.replace(config, student=None)
-    header = f"# affect_tf {affect_tf.__version__}, seed {seed}\n"
-    text = header + layout(config) + "\n"
-    path = run / _CONFIG_FILE
-    if not path.exists():
-        session.faces.manifest.save(run / _DATA_FOLDER)
-        files.write_text(path, text)
-        return
-    if training_data(run).shards != session.faces.manifest.shards:
-        raise UserError(
-            "A run must go on with the data that it began with. "
-            f"Received: --data={session.faces.directory}, which holds other records "
-            f"than {run} was trained on. Use --overwrite to start it anew, or another "
-            "--workdir.",
-            exit_code=2,
-        )
-    stored = path.read_text(encoding="utf-8")
-    if stored != text:
-        lines = difflib.unified_diff(
-            stored.splitlines(), text.splitlines(), "stored", "asked for", n=0
-        )
-        changes = "\n".join(f"  {line}" for line in list(lines)[2:12])
-        raise UserError(
-            f"A run must go on with the config that it began with. Received: {run} "
-            f"with changes:\n{changes}\nUse --overwrite to start it anew, or another "
-            "--workdir.",
-            exit_code=2,
-        )
-
-
-def training_data(run: pathlib.Path) -> Manifest:
-    """Returns the manifest of the records that a run was trained on.
-
-    Raises:
-      UserError: If the run does not say.
-    """
-    return Manifest.load(run / _DATA_FOLDER)
-
-
-def layout(config: ExperimentConfig) -> str:
-    """Returns the config's repr with one field of the experiment a line."""
-    fields = [
-        f"    {field.name}={getattr(config, field.name)!r},"
-        for field in dataclasses.fields(config)
-    ]
-    return "\n".join([f"{type(config).__name__}(", *fields, ")"])
+    session = Session(fitted, faces, workdir / fitted.name, console)
+    kept = {task.name for task in fitted.tasks}
+    left_out = [task.name for task in config.tasks if task.name not in kept]
+    if left_out:
+        session.say(f"Left out, without training labels: {', '.join(left_out)}")
+    return session

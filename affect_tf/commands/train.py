@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import rich.table
+import tensorflow as tf
 
 from affect_tf.commands import evaluate
-from affect_tf.commands import session as session_lib
+from affect_tf.commands import run_folder
+from affect_tf.commands.evaluate import Scored
 from affect_tf.commands.session import Session
 from affect_tf.commands.session import TEACHER
+from affect_tf.config import ExperimentConfig
 from affect_tf.config import Stage
 from affect_tf.errors import UserError
 from affect_tf.evaluation import bootstrap
 from affect_tf.evaluation import report
-from affect_tf.evaluation.scores import Scores
 from affect_tf.objective.objective import Objective
 from affect_tf.training import checkpoints
 from affect_tf.training import precision
@@ -20,24 +24,31 @@ from affect_tf.training import schedules
 from affect_tf.training.fit import fit
 from affect_tf.training.trainer import Trainer
 
+_SPLIT = "validation"
+
 
 def teacher(session: Session, overwrite: bool = False) -> None:
-    """Trains the teacher, or finishes it, and shows its validation scores."""
+    """Trains the teacher, or finishes it, and shows its validation scores.
+
+    Raises:
+      UserError: If the data have no validation split, or the folder holds another
+        run.
+    """
     _train(session, TEACHER, session.config.teacher, session.config.seed, overwrite)
-    scored = evaluate.score_runs(session, [session.run(TEACHER)], "validation")
+    scored = evaluate.score(session, [session.run(TEACHER)], _SPLIT)
     evaluate.write_scores(session.run(TEACHER) / "scores.json", scored)
-    console = session.console
-    console.print(report.summary_table(scored.scores, scored.intervals))
+    session.console.print(report.summary_table(scored.scores, scored.intervals))
     _show_places(session, TEACHER)
     if session.config.student is not None:
-        console.print("Next: the student, by the same command with --mode=student")
+        session.say("Next: the student, by the same command with --mode=student")
 
 
 def student(session: Session, overwrite: bool = False) -> None:
     """Trains the students, or finishes them, and shows them beside their teacher.
 
     Raises:
-      UserError: If the config has no student stage, or there is no teacher yet.
+      UserError: If the config has no student stage, or there is no finished teacher
+        with the same labels.
     """
     config = session.config
     if config.student is None:
@@ -46,44 +57,65 @@ def student(session: Session, overwrite: bool = False) -> None:
             f"Received: --config={config.name}, which has none. Use --mode=teacher.",
             exit_code=2,
         )
-    if not checkpoints.has_best(session.run(TEACHER)):
-        raise UserError(
-            "A student must have a teacher. "
-            f"Received: {session.run(TEACHER)}, which holds no trained one. "
-            "Run the same command with --mode=teacher first.",
-            exit_code=2,
-        )
+    _check_teacher(session)
     names = [f"student-{number}" for number in range(config.num_students)]
     for number, name in enumerate(names):
         _train(session, name, config.student, config.seed + 1 + number, overwrite)
-    runs = {name: [session.run(name)] for name in (TEACHER, *names)}
-    if len(names) > 1:
-        runs["ensemble"] = [session.run(name) for name in names]
     scored = {
-        name: evaluate.score_runs(session, folders, "validation")
-        for name, folders in runs.items()
+        name: evaluate.score(session, [session.run(name)], _SPLIT)
+        for name in (TEACHER, *names)
     }
     for name in names:
         evaluate.write_scores(session.run(name) / "scores.json", scored[name])
+    if len(names) > 1:
+        scored["ensemble"] = evaluate.ensemble(session, [scored[n] for n in names])
+        evaluate.write_scores(session.folder / "ensemble.json", scored["ensemble"])
+        session.console.print(_columns(scored))
     last = list(scored)[-1]
     comparison = bootstrap.compare(
         scored[TEACHER].predictions, scored[last].predictions, config.taxonomy
     )
-    console = session.console
-    if len(names) > 1:
-        console.print(_columns({name: one.scores for name, one in scored.items()}))
-    console.print(report.comparison_table(comparison, (TEACHER, last)))
+    session.console.print(report.comparison_table(comparison, (TEACHER, last)))
     _show_places(session, names[-1])
-    console.print("Next: a SavedModel, by the same command with --mode=export")
+    session.say("Next: a SavedModel, by the same command with --mode=export")
 
 
-def _columns(systems: dict[str, Scores]) -> rich.table.Table:
+def _check_teacher(session: Session) -> None:
+    """Raises UserError unless a finished teacher of the same outputs is there."""
+    run, config = session.run(TEACHER), session.config
+    if not checkpoints.is_finished(run):
+        state = "is not finished" if checkpoints.has_any(run) else "is not there"
+        raise UserError(
+            f"A student must have a finished teacher. Received: {run}, which {state}. "
+            "Run the same command with --mode=teacher first.",
+            exit_code=2,
+        )
+    guide = run_folder.stored_config(run)
+    for what, theirs, ours in (
+        ("labels", guide.taxonomy, config.taxonomy),
+        ("picture size", guide.architecture.image_size, config.architecture.image_size),
+        ("logits", _logits(guide), _logits(config)),
+    ):
+        if theirs != ours:
+            raise UserError(
+                f"A teacher must have the {what} of its student. "
+                f"Received: {theirs} for {ours}. Train a teacher with this config and "
+                "these data, in another --workdir.",
+                exit_code=2,
+            )
+
+
+def _logits(config: ExperimentConfig) -> dict[str, int]:
+    return {task.name: task.num_logits(config.taxonomy) for task in config.tasks}
+
+
+def _columns(systems: dict[str, Scored]) -> rich.table.Table:
     """Returns a table of the headline scores with one system a column."""
-    table = rich.table.Table(title="validation", title_justify="left", box=None)
+    table = rich.table.Table(title=_SPLIT, title_justify="left", box=None)
     table.add_column("metric")
     for name in systems:
         table.add_column(name, justify="right")
-    headlines = [scores.headline() for scores in systems.values()]
+    headlines = [scored.scores.headline() for scored in systems.values()]
     for metric in headlines[0]:
         numbers = (values.get(metric) for values in headlines)
         cells = ("–" if value is None else f"{value:.3f}" for value in numbers)
@@ -95,53 +127,75 @@ def _train(
     session: Session, name: str, stage: Stage, seed: int, overwrite: bool
 ) -> None:
     """Trains one run to its end; a finished one is left as it is."""
-    console, config, run = session.console, session.config, session.run(name)
+    config, run, manifest = session.config, session.run(name), session.faces.manifest
+    if _SPLIT not in manifest.splits:
+        raise UserError(
+            f"A data folder must have a {_SPLIT} split, which chooses the best epoch. "
+            f"Received: splits={manifest.splits}. Build the data with one."
+        )
     try:
-        chosen = precision.choose(config.precision)
         steps = session.faces.steps_per_epoch(config.sources, config.batch_size)
     except ValueError as error:
         raise UserError(str(error), exit_code=2) from error
-    session_lib.claim(session, name, seed, overwrite)
-    model = session_lib.new_model(config, chosen.policy, seed)
+    chosen = precision.choose(config.precision)
+    config = dataclasses.replace(config, precision=chosen.policy)
+    model = run_folder.new_model(config, chosen.policy, seed)
     guide = None
     if name != TEACHER:
-        guide = session_lib.new_model(config, chosen.policy, seed)
-        checkpoints.load_best(guide, session.run(TEACHER))
-        if stage.start_from_teacher:
-            model.set_weights(guide.get_weights())
-    console.print(
+        guide = run_folder.trained_model(session.run(TEACHER), chosen.policy)
+    if overwrite:
+        run_folder.discard(run)
+    run_folder.claim(run, _of_run(config, name), _facts(session, name, seed), manifest)
+    if guide is not None and stage.start_from_teacher:
+        model.set_weights(guide.get_weights())
+    session.say(
         f"{name}: {model.count_params() / 1e6:.1f} M parameters, {stage.epochs} epochs "
         f"of {steps} steps of {config.batch_size} faces, in {chosen.policy} "
-        f"({chosen.reason})",
-        highlight=False,
-        soft_wrap=True,
-    )
-    rate = schedules.PerStep(stage.learning_rate, steps, stage.epochs)
-    trainer = Trainer(
-        model,
-        Objective(config.tasks, stage.mix),
-        config.optimizer.build(rate),
-        teacher=guide,
+        f"({chosen.reason})"
     )
     outcome = fit(
-        trainer=trainer,
+        trainer=_trainer(model, config, stage, steps, guide),
         stage=stage,
         config=config,
         faces=session.faces,
         seed=seed,
         run=run,
         name=name,
-        console=console,
+        console=session.console,
     )
     if outcome.was_finished:
-        console.print(
+        session.say(
             f"{name} is finished already, after {outcome.epochs} epochs "
             "(--overwrite trains it anew)"
         )
     elif outcome.epochs < stage.epochs:
-        console.print(
-            f"{name}: stopped early, epoch {outcome.best_epoch} remained the best"
-        )
+        session.say(f"{name}: stopped early; epoch {outcome.best_epoch} was the best")
+
+
+def _trainer(
+    model: tf.keras.Model,
+    config: ExperimentConfig,
+    stage: Stage,
+    steps: int,
+    guide: tf.keras.Model | None,
+) -> Trainer:
+    rate = schedules.PerStep(stage.learning_rate, steps, stage.epochs)
+    objective = Objective(config.tasks, stage.mix)
+    return Trainer(model, objective, config.optimizer.build(rate), teacher=guide)
+
+
+def _of_run(config: ExperimentConfig, name: str) -> ExperimentConfig:
+    """Returns the config without what does not bear on one run."""
+    config = dataclasses.replace(config, num_students=1)
+    return dataclasses.replace(config, student=None) if name == TEACHER else config
+
+
+def _facts(session: Session, name: str, seed: int) -> dict[str, str]:
+    """Returns what must stay the same for a run to go on, besides its config."""
+    facts = {"seed": str(seed)}
+    if name != TEACHER:
+        facts["teacher"] = checkpoints.digest(session.run(TEACHER))
+    return facts
 
 
 def _show_places(session: Session, name: str) -> None:
@@ -151,9 +205,5 @@ def _show_places(session: Session, name: str) -> None:
         ("weights", run / "checkpoints" / "best"),
         ("config", run / "config.txt"),
     ):
-        session.console.print(f"{what:>12}: {path}", highlight=False, soft_wrap=True)
-    session.console.print(
-        f" TensorBoard: tensorboard --logdir={session.folder}",
-        highlight=False,
-        soft_wrap=True,
-    )
+        session.say(f"{what:>12}: {path}")
+    session.say(f" TensorBoard: tensorboard --logdir={session.folder}")

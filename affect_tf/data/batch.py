@@ -20,7 +20,8 @@ class Batch(NamedTuple):
         (0 throughout in evaluation).
       weight: float32 [B], 1 for a sample and 0 for padding.
       key: string [B], the sample's name in its data set; empty for padding.
-      subject: string [B], the person shown; empty for padding.
+      subject: string [B], the person shown, as "<source>/<subject>"; empty for
+        padding.
     """
 
     inputs: dict[str, tf.Tensor]

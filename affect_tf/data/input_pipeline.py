@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
+import re
+from collections.abc import Iterator
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -19,6 +21,7 @@ from affect_tf.data.augment import Augmentation
 from affect_tf.data.batch import Batch
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
+from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import TASKS
 from affect_tf.labels.taxonomy import Taxonomy
 
@@ -241,8 +244,28 @@ class Faces:
             source=source,
             weight=tf.ones_like(rows.frame, tf.float32),
             key=rows.key,
-            subject=rows.subject,
+            # A name is unique within its source only.
+            subject=tf.strings.join([rows.source, rows.subject], "/"),
         )
+
+
+def read(dataset: tf.data.Dataset) -> Iterator[Batch]:
+    """Yields the batches of a data set, with a reader's errors made readable.
+
+    Raises:
+      UserError: If a shard or a stored picture is damaged.
+    """
+    try:
+        yield from dataset
+    except (
+        tf.errors.DataLossError,
+        tf.errors.InvalidArgumentError,
+        tf.errors.NotFoundError,
+    ) as error:
+        # The assertion's own words, without the trace of operations around them.
+        found = re.search(r"assertion failed: \[b?['\"]?(.*?)['\"]?\]", error.message)
+        reason = found.group(1) if found else error.message.splitlines()[0]
+        raise UserError(reason) from error
 
 
 def _rows_of_each(sources: Sequence[Source], batch_size: int) -> list[int]:

@@ -62,7 +62,11 @@ class Manifest:
       image_size: Side of every stored picture in pixels.
       created_by: Program and version.
       rejected: Rows of the input that are listed in `rejected.csv`.
-      fingerprint: Of the plan that the shards were built from.
+      fingerprint: Of the plan and the pictures that the shards were built from.
+      reader: The builder's reader that made the table, "csv" or "synthetic"; empty
+        in folders from before it was noted.
+      subjects_known: Whether the input said who is seen. Where it is False, every
+        sample is a subject of its own: one person may be in both splits.
       schema_version: Of the records and of this file.
     """
 
@@ -75,6 +79,8 @@ class Manifest:
     created_by: str = ""
     rejected: int = 0
     fingerprint: str = ""
+    reader: str = ""
+    subjects_known: bool = True
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
@@ -124,6 +130,25 @@ class Manifest:
         fields["shards"] = [dataclasses.asdict(shard) for shard in self.shards]
         text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
         files.write_text(pathlib.Path(directory) / FILE_NAME, text)
+
+    def file_problems(self, directory: str | os.PathLike[str]) -> list[str]:
+        """Returns a line for each shard that is missing or of another size.
+
+        A cheap look that every command takes: TensorFlow reads a shard that was cut
+        short without a word, as far as it goes. The builder's `verify` reads it all.
+        """
+        problems = []
+        for shard in self.shards:
+            path = pathlib.Path(directory) / shard.file
+            size = path.stat().st_size if path.exists() else None
+            if size != shard.bytes:
+                found = "no such file" if size is None else f"{size} bytes"
+                problems.append(
+                    f"Shard {path} must have {shard.bytes} bytes. Received: {found}. "
+                    f"Run 'python -m tfrecords_builder verify {os.fspath(directory)}', "
+                    "then build it again."
+                )
+        return problems
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -177,5 +202,6 @@ class Manifest:
 def _damaged(path: pathlib.Path, error: Exception) -> UserError:
     return UserError(
         f"A manifest must be what the builder wrote. Received: {path}, which is "
-        f"damaged ({type(error).__name__}: {error}). Build the data again."
+        f"damaged ({type(error).__name__}: {error}). Build the data again, "
+        "into a new folder."
     )

@@ -22,7 +22,8 @@ def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
       taxonomy: The vocabulary that it was encoded with.
 
     Raises:
-      ValueError: If these are not the bytes of a sample in this vocabulary.
+      ValueError: If these are not the bytes of a sample in this vocabulary, a mask is
+        neither 0 nor 1, or a label lies below a mask of 0.
     """
     try:
         feature = tf.train.Example.FromString(serialized).features.feature
@@ -36,6 +37,7 @@ def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
         name: _frame_rows(feature, name, width, len(images))
         for name, width in _widths(taxonomy).items()
     }
+    _check_masks(columns)
     return Sample(
         frames=tuple(
             _frame(image, {name: rows[t] for name, rows in columns.items()}, taxonomy)
@@ -76,6 +78,27 @@ def _frame_rows(
             "Check that the manifest's taxonomy is the one it was built with."
         )
     return [values[t * width : (t + 1) * width] for t in range(num_frames)]
+
+
+def _check_masks(columns: Mapping[str, list[Sequence[float]]]) -> None:
+    """Raises where a mask is no mask, or hides a number that is not 0."""
+    for name in ("expr", "au", "va"):
+        for values, masks in zip(columns[name], columns[f"{name}_mask"], strict=True):
+            odd = [mask for mask in masks if mask not in (0, 1)]
+            if odd:
+                raise ValueError(
+                    f"Feature '{name}_mask' of a record must hold 0 and 1. "
+                    f"Received: {odd[0]}. Build the data again."
+                )
+            # One mask for valence and arousal, one for each unit.
+            spread = [mask for mask in masks for _ in range(len(values) // len(masks))]
+            hidden = [v for v, mask in zip(values, spread, strict=True) if not mask]
+            if any(hidden):
+                raise ValueError(
+                    f"Feature {name!r} of a record must be 0 where nobody labelled "
+                    f"it. Received: {next(filter(None, hidden))}. "
+                    "Build the data again."
+                )
 
 
 def _frame(

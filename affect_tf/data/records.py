@@ -65,7 +65,8 @@ def encode(sample: Sample, taxonomy: Taxonomy) -> bytes:
     """Serializes a sample; equal samples give equal bytes.
 
     Args:
-      sample: What to store. Labels are named, in any accepted spelling.
+      sample: What to store. Expressions in any accepted spelling ("Happy"), units
+        as in `taxonomy` ("AU4").
       taxonomy: The vocabulary of the data set.
 
     Returns:
@@ -137,11 +138,13 @@ def parse(serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy) -> Rows:
     if "au" in wanted.tasks:
         width = len(stored.action_units)
         positions = wanted.action_units_from(stored)
-        masks["au"] = _wanted_columns(column("au_mask", width), positions)
-        labels["au"] = _wanted_columns(column("au", width), positions) * masks["au"]
+        known = _wanted_columns(column("au_mask", width), positions) > 0
+        values = _wanted_columns(column("au", width), positions)
+        labels["au"], masks["au"] = _where(known, values), tf.cast(known, tf.float32)
     if "va" in wanted.tasks:
-        masks["va"] = tf.cast(column("va_mask", 1)[:, 0], tf.float32)
-        labels["va"] = tf.cast(column("va", 2), tf.float32) * masks["va"][:, None]
+        known = column("va_mask", 1) > 0
+        labels["va"] = _where(known, tf.cast(column("va", 2), tf.float32))
+        masks["va"] = tf.cast(known[:, 0], tf.float32)
     return Rows(
         image=image,
         labels=labels,
@@ -178,13 +181,18 @@ def _wanted_expressions(
     index: tf.Tensor, mask: tf.Tensor, stored: Taxonomy, wanted: Taxonomy
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Maps class indices between vocabularies; masks classes that have no place."""
-    index = tf.cast(index, tf.int32)
-    mask = tf.cast(mask, tf.int32)
+    known = mask > 0
+    index = _where(known, tf.cast(index, tf.int32))
     if stored.expressions and stored.expressions != wanted.expressions:
         table = stored.expressions_from(wanted)
         index = tf.gather(tf.constant(table, tf.int32), index)
-        mask = tf.where(index < 0, 0, mask)
-    return index * mask, tf.cast(mask, tf.float32)
+        known &= index >= 0
+    return _where(known, index), tf.cast(known, tf.float32)
+
+
+def _where(known: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Returns zeros where a label is missing, whatever is stored there, even a NaN."""
+    return tf.where(known, values, tf.zeros([], values.dtype))
 
 
 def _wanted_columns(values: tf.Tensor, positions: Sequence[int]) -> tf.Tensor:

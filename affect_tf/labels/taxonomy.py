@@ -51,16 +51,25 @@ AUS_12 = (
 
 #: Spellings that data sets use for the names above.
 EXPRESSION_SYNONYMS = {
+    "afraid": "fear",
     "angry": "anger",
     "contemptuous": "contempt",
     "disgusted": "disgust",
     "fearful": "fear",
     "happy": "happiness",
+    "joy": "happiness",
+    "joyful": "happiness",
+    "others": "other",
     "sad": "sadness",
+    "scared": "fear",
     "surprised": "surprise",
 }
 
-_ACTION_UNIT = re.compile(r"AU_?0*([1-9][0-9]?)", re.IGNORECASE)
+#: The highest action unit; what the coding system counts beyond it is no movement of
+#: the face, but of eyes and head, or a code that says "not visible".
+LAST_ACTION_UNIT = 45
+
+_ACTION_UNIT = re.compile(r"AU_?0*([1-9][0-9]?)", re.IGNORECASE | re.ASCII)
 
 
 def canonical_expression(name: str) -> str:
@@ -73,9 +82,15 @@ def canonical_expression(name: str) -> str:
 
 
 def canonical_action_unit(name: str) -> str | None:
-    """Returns "AU4" for "AU4", "au04" or "AU_4", and None for anything else."""
+    """Returns "AU4" for "AU4", "au04" or "AU_4", and None for anything else.
+
+    >>> canonical_action_unit("au_04"), canonical_action_unit("AU46")
+    ('AU4', None)
+    """
     match = _ACTION_UNIT.fullmatch(name.strip())
-    return f"AU{match.group(1)}" if match else None
+    if not match or int(match.group(1)) > LAST_ACTION_UNIT:
+        return None
+    return f"AU{match.group(1)}"
 
 
 def closest(name: str, allowed: tuple[str, ...]) -> str:
@@ -119,7 +134,8 @@ class Taxonomy:
             if canonical_action_unit(unit) != unit:
                 raise ValueError(
                     "Taxonomy.action_units must be written like 'AU4'. "
-                    f"Received: {unit!r}. Write 'AU' and a number from 1 to 99."
+                    f"Received: {unit!r}. "
+                    f"Write 'AU' and a number from 1 to {LAST_ACTION_UNIT}."
                 )
         for expression in self.expressions:
             if canonical_expression(expression) != expression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
 
 import tensorflow as tf
@@ -84,9 +85,13 @@ class Checkpoints:
         """Writes the whole state; the one before stays until this one is whole."""
         self._latest.save()
 
-    def save_best(self) -> None:
-        """Writes the weights as the best ones."""
-        self._best.save()
+    def save_best(self, epoch: int) -> None:
+        """Writes the weights as the best ones, those of an epoch.
+
+        The number makes it another file than the best so far, which must stay until
+        this one is whole.
+        """
+        self._best.save(checkpoint_number=epoch)
 
 
 def load_best(model: tf.keras.Model, run: pathlib.Path) -> None:
@@ -109,6 +114,30 @@ def load_best(model: tf.keras.Model, run: pathlib.Path) -> None:
             "A checkpoint must be whole and of the model of its config. "
             f"Received: {path} ({_first_line(error)}). Check the run's config.txt."
         ) from error
+
+
+def has_any(run: pathlib.Path) -> bool:
+    """Whether a run holds anything that was trained."""
+    folder = run / _FOLDER
+    return has_best(run) or tf.train.latest_checkpoint(folder / "latest") is not None
+
+
+def is_finished(run: pathlib.Path) -> bool:
+    """Whether a run has been trained to its end, early or not."""
+    path = tf.train.latest_checkpoint(run / _FOLDER / "latest")
+    if path is None or not has_best(run):
+        return False
+    stored = tf.train.load_checkpoint(path)
+    return bool(stored.get_tensor("finished/.ATTRIBUTES/VARIABLE_VALUE"))
+
+
+def digest(run: pathlib.Path) -> str:
+    """Returns a checksum of a run's best weights."""
+    path = tf.train.latest_checkpoint(run / _FOLDER / "best")
+    content = hashlib.sha256()
+    for part in sorted(pathlib.Path(path).parent.glob(f"{pathlib.Path(path).name}.*")):
+        content.update(part.read_bytes())
+    return content.hexdigest()[:16]
 
 
 def has_best(run: pathlib.Path) -> bool:

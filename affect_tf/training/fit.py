@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from affect_tf.config import ExperimentConfig
 from affect_tf.config import Stage
+from affect_tf.data import input_pipeline
 from affect_tf.data.input_pipeline import Faces
 from affect_tf.errors import UserError
 from affect_tf.evaluation import predictions as predictions_lib
@@ -88,7 +89,7 @@ def fit(
     progress = Progress(console, name, stage.epochs * steps, steps)
     with progress, board, Interrupts() as interrupts:
         progress.start(int(trainer.step))
-        batches = iter(
+        batches = input_pipeline.read(
             faces.training(
                 config.sources,
                 config.batch_size,
@@ -108,7 +109,7 @@ def fit(
                 with interrupts.held():
                     is_best = _close_epoch(state, stage, scores)
                     if is_best:
-                        keeper.save_best()
+                        keeper.save_best(int(state.epoch))
                     keeper.save_latest()
                 progress.epoch(int(state.epoch), scores, is_best)
                 board.epoch(int(trainer.step), scores, predictions)
@@ -126,7 +127,7 @@ def _collect(
     validation: tf.data.Dataset,
 ) -> predictions_lib.Predictions:
     try:
-        return predictions_lib.collect([score], validation)
+        return predictions_lib.collect([score], input_pipeline.read(validation))
     except ValueError as error:
         # A model that diverged between two checks of its loss.
         raise NonFiniteLossError(str(error)) from error

@@ -81,13 +81,16 @@ class Progress:
     def epoch(self, epoch: int, scores: Scores, is_best: bool) -> None:
         """Writes the line that stays of an epoch."""
         parts = [f"{task} {value:.3f}" for task, value in scores.by_task().items()]
-        mark = "  best so far" if is_best else ""
         self._last_line = time.perf_counter()
-        self._line(
-            f"{self._name} epoch {epoch:>2}/{self._epochs}  loss {self._loss:7.3f}  "
-            f"{self._speed:,.0f} samples/s  validation: {'  '.join(parts)}  "
-            f"overall {scores.overall or 0:.3f}{mark}"
-        )
+        line = f"{self._name} epoch {epoch:>2}/{self._epochs}"
+        if self._speed:
+            line += f"  loss {self._loss:7.3f}  {self._speed:,.0f} samples/s"
+        if scores.overall is None:
+            self._line(f"{line}  validation: no labels")
+            return
+        mark = "  best so far" if is_best else ""
+        total = f"overall {scores.overall:.3f}{mark}"
+        self._line(f"{line}  validation: {'  '.join(parts)}  {total}")
 
     @property
     def _epochs(self) -> int:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from affect_tf.config import ExperimentConfig
-from affect_tf.data.batch import Batch
+from affect_tf.data import input_pipeline
 from affect_tf.evaluation import plots
 from affect_tf.evaluation.faces import face_figure
 from affect_tf.evaluation.predictions import Predictions
@@ -42,7 +42,7 @@ class TensorBoard:
         first_step: int,
     ) -> None:
         self._taxonomy = config.taxonomy
-        batch: Batch = next(iter(validation))
+        batch = next(input_pipeline.read(validation))
         # The first faces of the split, the same in every epoch.
         self._images = batch.inputs["image"][:_FACES].numpy()
         self._writer = tf.summary.create_file_writer(str(folder))

@@ -16,6 +16,10 @@ from affect_tf.objective.objective import Objective
 #: Names of the figures of a step that are not addends of the loss.
 TOTAL, GRADIENT_NORM, FINITE = "total", "gradient_norm", "finite"
 
+#: Overflows of float16 gradients in a row after which no loss scale will help: halved
+#: so often, the first scale of 2^15 is far below 1.
+_MOST_OVERFLOWS = 40
+
 Teacher = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
 
 
@@ -85,9 +89,9 @@ class Trainer:
     def train_step(self, batch: Batch) -> tf.Tensor:
         """Does one update and returns float32 [F], the step's figures.
 
-        Nothing is updated when the loss, or outside float16 a gradient, is not
-        finite; float16 gradients overflow now and then by design, and the loss
-        scale answers to that.
+        No weight is updated when the loss, or outside float16 a gradient, is not
+        finite (the moving statistics of batch norm are, in the forward pass); float16
+        gradients overflow now and then by design, and the loss scale answers to that.
         """
         soft_logits = (
             self.teacher(batch.inputs, training=False) if self.teacher else None
@@ -132,6 +136,7 @@ class Trainer:
           NonFiniteLossError: Naming the addend and the samples at fault.
         """
         rows, waited, figures = 0, 0.0, []
+        overflows = 0
         began = time.perf_counter()
         for count in range(1, steps + 1):
             asked = time.perf_counter()
@@ -139,7 +144,8 @@ class Trainer:
             waited += time.perf_counter() - asked
             values = self.train_step(batch).numpy()
             named = dict(zip(self._figures, values, strict=True))
-            if not named[FINITE]:
+            overflows = 0 if np.isfinite(named[GRADIENT_NORM]) else overflows + 1
+            if not named[FINITE] or overflows > _MOST_OVERFLOWS:
                 raise NonFiniteLossError(self._explain(batch, named))
             figures.append(values)
             rows += int(batch.weight.shape[0])
@@ -186,5 +192,6 @@ class Trainer:
         return (
             f"The loss must stay finite. Received: {'; '.join(findings)} at step "
             f"{int(self.step.numpy()) + 1}. The weights of the last checkpoint are "
-            "unharmed: lower the learning rate, or look at these samples."
+            "unharmed. Look at these samples, or train anew with a lower learning rate "
+            "and --overwrite."
         )

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from tests.tfrecords_builder.conftest import HEADER
 from tests.tfrecords_builder.conftest import picture
 from tests.tfrecords_builder.conftest import ROWS
 from tests.tfrecords_builder.conftest import SIZE
+from tfrecords_builder import pictures
 from tfrecords_builder import writer
 from tfrecords_builder.readers import csv_folder
 
@@ -46,7 +49,7 @@ def test_a_folder_holds_what_the_file_says(data):
     assert sorted(samples) == [row.split(",")[0] for row in ROWS]
     one = samples["a/1.jpg"]
     frame = records.Frame(one.frames[0].image, "happiness", {}, 0.5, -0.25)
-    assert one == records.Sample("a/1.jpg", (frame,), "csv", "1")
+    assert one == records.Sample("a/1.jpg", (frame,), "faces", "1")
     assert samples["a/3.png"].frames[0].action_units == {"AU1": 1}
     assert samples["b/1.jpg"].tasks == ()
 
@@ -105,13 +108,26 @@ def test_the_bytes_do_not_depend_on_workers_or_on_the_order_of_the_rows(data):
 
 
 def test_many_threads_write_in_the_order_of_the_plan(data, monkeypatch):
-    data.write("file,split,AU1", *(row.split(",")[0] + ",train,1" for row in ROWS))
-    build(data)
+    # More rows than the threads hold at once: 4 * 2 chunks of 8.
+    monkeypatch.setattr(writer, "_CHUNK", 8)
+    names = [f"f{i}.png" for i in range(160)]
+    for i, name in enumerate(names):
+        (data.images / name).write_bytes(picture(i, kind="PNG"))
+    data.write("file,split,AU1", *(f"{name},train,1" for name in names))
+    build(data, workers=1)
+    (shard,) = Manifest.load(data.out).shards
+    assert shard.samples == len(names)
     expected = data.files()
-    # One picture a thread and few at once: what one test's pictures can show.
-    monkeypatch.setattr(writer, "_CHUNK", 1)
-    monkeypatch.setattr(writer, "_AHEAD", 1)
-    build(data, workers=2, overwrite=True)
+    prepare, threads = pictures.prepare, set()
+
+    def uneven(image, size):
+        threads.add(threading.get_ident())
+        time.sleep(0.004 * (len(threads) > 1 and threading.get_ident() == min(threads)))
+        return prepare(image, size)
+
+    monkeypatch.setattr(pictures, "prepare", uneven)
+    build(data, workers=4, overwrite=True)
+    assert len(threads) > 1
     assert data.files() == expected
 
 
@@ -130,7 +146,7 @@ def test_another_seed_gives_another_order(data):
 def test_samples_are_divided_among_shards_of_the_wanted_size(data):
     data.write("file,split,AU1", *(row.split(",")[0] + ",train,1" for row in ROWS))
     manifest = build(data, frames_per_shard=2)
-    names = [f"train/csv.au-{i:05d}-of-00004.tfrecord" for i in range(4)]
+    names = [f"train/faces.au-{i:05d}-of-00004.tfrecord" for i in range(4)]
     assert [shard.file for shard in manifest.shards] == names
     assert [shard.samples for shard in manifest.shards] == [1, 2, 2, 2]
     assert len(stored(data)) == len(ROWS)
@@ -202,11 +218,11 @@ def test_a_picture_that_cannot_be_decoded_is_rejected(data, content, reason):
 
 def test_too_many_rejects_are_an_error_with_a_list_and_without_a_manifest(data):
     (data.images / "b/2.jpg").write_bytes(b"x")
-    data.write(HEADER, "a/1.jpg,train,1,joy,,,,", *ROWS[1:])
+    data.write(HEADER, "a/1.jpg,train,1,awe,,,,", *ROWS[1:])
     with pytest.raises(UserError, match=r"Received: 2 of 7 \(28.57%\)"):
         build(data, max_rejects=0.15)
     assert [row[1:4] for row in rejected(data)] == [
-        ("2", "expression", "joy"),
+        ("2", "expression", "awe"),
         ("6", "file", "b/2.jpg"),
     ]
     assert not (data.out / "manifest.json").exists()

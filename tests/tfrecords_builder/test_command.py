@@ -19,7 +19,7 @@ def run(data, *more):
 def test_a_build_shows_what_it_wrote_and_then_that_nothing_is_left(data, capsys):
     assert run(data) == 0
     shown = capsys.readouterr().out
-    assert "7 rows, taxonomy auto" in shown
+    assert "7 rows, taxonomy faces" in shown
     assert "2 of 3" in shown and "surprise" in shown
     assert "Wrote 7 shards" in shown
     assert run(data) == 0
@@ -77,6 +77,7 @@ def test_a_wrong_command_line_ends_with_status_2(flags, message, capsys):
         ("--frames_per_shard=0", "--frames_per_shard must be positive"),
         ("--max_rejects=nan", "--max_rejects must be a share"),
         ("--taxonomy=abaw", "Did you mean 'abaw"),
+        ("--taxonomy=ABAV3", "Did you mean 'abaw3'"),
     ],
 )
 def test_a_value_out_of_range_ends_with_status_2(data, flag, message, capsys):
@@ -126,4 +127,4 @@ def test_ctrl_c_says_how_to_continue(data, capsys, monkeypatch):
     monkeypatch.undo()
     signal.signal(signal.SIGINT, before)
     assert run(data) == 0
-    assert "Continuing: 6 frames were done before." in capsys.readouterr().out
+    assert "Continuing: 6 frames done before." in capsys.readouterr().out

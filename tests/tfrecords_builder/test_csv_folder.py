@@ -79,6 +79,19 @@ def test_a_named_taxonomy_keeps_its_classes_and_units(data):
         ("a/1.jpg,tain,1,,,,,", [("split", "tain")]),
         ("a/9.jpg,train,1,,,,,", [("file", "a/9.jpg")]),
         (",train,1,,,,1,", [("file", "")]),
+        ("../a/1.jpg,train,1,,,,,", [("file", "../a/1.jpg")]),
+        ("a/../../out.jpg,train,1,,,,,", [("file", "a/../../out.jpg")]),
+        ("/etc/out.jpg,train,1,,,,,", [("file", "/etc/out.jpg")]),
+        ("C:\\out.jpg,train,1,,,,,", [("file", "C:\\out.jpg")]),
+        ("a\0b.jpg,train,1,,,,,", [("file", "a\0b.jpg")]),
+        (f"{'x' * 300}.jpg,train,1,,,,,", [("file", f"{'x' * 300}.jpg")]),
+        ("a,train,1,,,,,", [("file", "a")]),
+        ("a/1.jpg,train,1,,,,1_0,", [("AU1", "1_0")]),
+        ("a/1.jpg,train,1,,,,\u0661,", [("AU1", "\u0661")]),
+        (
+            "a/1.jpg,train,1,,0x0,1e-400j,,",
+            [("valence", "0x0"), ("arousal", "1e-400j")],
+        ),
     ],
 )
 def test_a_row_that_breaks_a_rule_is_rejected_with_its_cell(data, row, expected):
@@ -110,14 +123,19 @@ def test_a_reject_names_the_file_and_the_closest_class(data):
         (["file,clip", "a/1.jpg,0"], "Add 'frame'"),
         (["file,AU4,au04", "a/1.jpg,0,0"], "'AU4' twice"),
         (["file,AU4", "a/1.jpg,0,0"], "3 cells in line 2"),
-        (["file", "../out.jpg"], "line 2"),
-        (["file", "a/../../out.jpg"], "leaves"),
-        (["file", "/etc/out.jpg"], "relative to that folder"),
-        (["file", "C:\\out.jpg"], "relative to that folder"),
-        (["file", "a/1.jpg", "a/./1.jpg"], "lines 2, 3"),
-        (["file,split,subject", "a/1.jpg,train,1", "a/2.jpg,val,1"], "subject='1'"),
-        (["file,expression", "a/1.jpg,joy"], "all rejected. The first: line 2"),
-        (["file,source", "a/1.jpg,my set"], "source='my set'"),
+        (["file,AU1", "a/1.jpg,1", "a/./1.jpg,1"], "lines 2, 3"),
+        (
+            ["file,split,subject,AU1", "a/1.jpg,train,1,1", "a/2.jpg,val,1,1"],
+            "subject='1'",
+        ),
+        (["file,expression", "a/1.jpg,awe"], "all rejected. The first: line 2"),
+        (["file\tAU1", "a/1.jpg\t1"], "separated by tabs"),
+        (["file;AU1;valence", "a/1.jpg;1;0,5"], "separated by semicolons"),
+        (["file,emotion", "a/1.jpg,fear"], "'emotion' meant. Name it 'expression'"),
+        (["file,Class_Label", "a/1.jpg,fear"], "Is 'Class_Label' meant"),
+        (["file,split", "a/1.jpg,train"], "no such column, of the columns file, split"),
+        (["file,AU1,AU2", "a/1.jpg,,"], "only blanks in AU1, AU2"),
+        (["file,AU46", "a/1.jpg,1"], "no such column, of the columns file, AU46"),
         (["file,AU4", 'a/1.jpg,"0'], "near line"),
     ],
 )
@@ -144,7 +162,7 @@ def test_columns_that_nobody_reads_are_noted(data):
 
 def test_without_a_split_whole_subjects_go_to_validation(data):
     files = [row.split(",")[0] for row in data.csv.read_text().splitlines()[1:]]
-    data.write("file,subject", *(f"{name},{name[0]}" for name in files))
+    data.write("file,subject,AU1", *(f"{name},{name[0]},1" for name in files))
     table = read(data, validation_fraction=0.3).table
     assert table.groupby("subject")["split"].nunique().eq(1).all()
     assert 2 <= (table["split"] == "validation").sum() <= 3
@@ -155,7 +173,7 @@ def test_without_a_split_whole_subjects_go_to_validation(data):
 
 def test_another_seed_draws_another_split(data):
     files = [row.split(",")[0] for row in data.csv.read_text().splitlines()[1:]]
-    data.write("file", *files)
+    data.write("file,AU1", *(f"{name},1" for name in files))
     drawn = {tuple(read(data, seed=seed).table["split"]) for seed in range(8)}
     assert len(drawn) > 2
 
@@ -166,18 +184,19 @@ def test_a_fraction_beside_a_split_column_is_refused(data):
 
 
 def test_without_a_subject_every_file_is_somebody_of_their_own(data):
-    data.write("file,split,subject", "a/1.jpg,train,", "a/2.jpg,validation,")
+    data.write("file,split,subject,AU1", "a/1.jpg,train,,1", "a/2.jpg,validation,,1")
     assert read(data).table["subject"].tolist() == ["a/1.jpg", "a/2.jpg"]
 
 
 def test_a_clip_must_lie_in_one_split(data):
-    data.write("file,split,clip,frame", "a/1.jpg,train,x,1", "a/2.jpg,validation,x,2")
+    data.write(
+        "file,split,clip,frame,AU1", "a/1.jpg,train,x,1,1", "a/2.jpg,validation,x,2,1"
+    )
     with pytest.raises(UserError, match="clip must lie in one split"):
         read(data)
 
 
 def test_a_picture_of_a_clip_needs_a_frame_number(data):
-    data.write(
-        "file,clip,frame", "a/1.jpg,x,1", "a/2.jpg,x,", "b/1.jpg,,", "b/2.jpg,,z"
-    )
+    rows = ("a/1.jpg,x,1,1", "a/2.jpg,x,,1", "b/1.jpg,,,1", "b/2.jpg,,z,1")
+    data.write("file,clip,frame,AU1", *rows)
     assert rejects(data) == [(3, "frame", ""), (5, "frame", "z")]

@@ -74,8 +74,8 @@ def test_a_finished_shard_that_was_damaged_is_built_again(data):
 def test_a_killed_process_leaves_a_folder_that_continues(data, tmp_path):
     arguments = ["-m", "tfrecords_builder", "--dataset=csv", f"--csv={data.csv}"]
     arguments += [f"--images={data.images}", f"--out={data.out}", f"--size={SIZE}"]
-    rows = [f"f{i}.jpg,{'train' if i % 2 else 'validation'}" for i in range(4000)]
-    data.write("file,split", *rows)
+    rows = [f"f{i}.jpg,{'train' if i % 2 else 'validation'},1" for i in range(4000)]
+    data.write("file,split,AU1", *rows)
     for i in range(4000):
         (data.images / f"f{i}.jpg").write_bytes(picture(i % 5))
     command = [sys.executable, *arguments, "--frames_per_shard=50", "--workers=1"]
@@ -125,12 +125,12 @@ def test_another_label_is_another_plan(data):
 def test_overwrite_removes_the_old_files_and_no_others(data):
     build(data, frames_per_shard=1)
     (data.out / "notes.txt").write_text("mine")
-    data.write("file,split", "a/1.jpg,train")
+    data.write("file,split,AU1", "a/1.jpg,train,1")
     build(data, overwrite=True)
     assert sorted(data.files()) == [
         "manifest.json",
         "notes.txt",
-        "train/csv.none-00000-of-00001.tfrecord",
+        "train/faces.au-00000-of-00001.tfrecord",
     ]
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from affect_tf.data import records
 from affect_tf.data.manifest import Manifest
+from affect_tf.errors import UserError
 from tests.tfrecords_builder.conftest import picture
 from tests.tfrecords_builder.conftest import SIZE
 from tfrecords_builder import folder
@@ -30,7 +31,7 @@ def problems(data):
     return [str(problem) for problem in verify.verify(data.out)]
 
 
-TRAIN = "train/csv.au-00000-of-00001.tfrecord"
+TRAIN = "train/faces.au-00000-of-00001.tfrecord"
 
 
 def replace_record(data, position, sample, taxonomy=None):
@@ -59,7 +60,7 @@ def replace_record(data, position, sample, taxonomy=None):
 
 def sample(image=None, **fields):
     frame = records.Frame(image or picture(99), None, fields.pop("units", {"AU1": 1}))
-    fields = {"key": "new", "source": "csv", "subject": "new", **fields}
+    fields = {"key": "new", "source": "faces", "subject": "new", **fields}
     return records.Sample(frames=(frame,), **fields)
 
 
@@ -76,7 +77,7 @@ def test_a_flipped_bit_is_found_by_file_and_record(built):
     found = problems(built)
     assert found[0] == f"{TRAIN}: has another checksum than when it was built"
     assert found[1].startswith(f"{TRAIN}, record 1: cannot be read")
-    assert found[2] == f"{TRAIN}: has 1 readable records instead of 6"
+    assert found[2] == f"{TRAIN}: has 1 readable record instead of 6"
 
 
 def test_a_truncated_file_is_found(built):
@@ -103,7 +104,7 @@ def test_a_missing_and_a_strange_file_are_found(built):
         (sample(picture(1, (SIZE, 9))), "is a JPEG of 32x9 pixels"),
         (sample(picture(1, kind="BMP")), "is a BMP"),
         (sample(split="validation"), "has split='validation' in a file of 'train'"),
-        (sample(source="other"), "has source='other' in a file of 'csv'"),
+        (sample(source="other"), "has source='other' in a file of 'faces'"),
         (sample(units={}), r"has tasks=() in a file of ('au',)"),
     ],
 )
@@ -132,3 +133,52 @@ def test_counts_that_are_not_those_of_the_records_are_named(built):
     path.write_text(json.dumps(fields))
     (found,) = problems(built)
     assert found.startswith("manifest.json: counts action_units=")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"frames_per_sample": {"min": 1, "max": 2}}, "manifest.json: states frames"),
+        ({"rejected": 1}, "rejected.csv: lists 0 rows, but the manifest counts 1"),
+        ({"seed": 9}, f"{TRAIN}: is not in the order of seed 9"),
+    ],
+)
+def test_what_the_manifest_says_of_the_build_is_checked(built, change, expected):
+    dataclasses.replace(Manifest.load(built.out), **change).save(built.out)
+    (found,) = problems(built)
+    assert found.startswith(expected)
+
+
+def test_a_list_of_rejects_that_is_gone_is_noticed(built):
+    (built.images / "a/1.jpg").write_bytes(b"x")
+    annotations = csv_folder.annotations(built.csv, built.images)
+    options = {"size": SIZE, "overwrite": True, "max_rejects": 0.2}
+    writer.build(annotations, built.out, **options)
+    assert problems(built) == []
+    (built.out / "rejected.csv").unlink()
+    assert problems(built) == ["rejected.csv: lists 0 rows, but the manifest counts 1"]
+
+
+@pytest.mark.parametrize("cut", range(1, 13))
+def test_a_stored_picture_that_training_would_skip_is_found(built, cut):
+    damaged = picture(1, kind="PNG")[:-cut]
+    replace_record(built, 4, sample(damaged))
+    assert "cannot be decoded" in problems(built)[0]
+
+
+def test_counts_add_up_over_shards(data):
+    annotations = csv_folder.annotations(data.csv, data.images)
+    writer.build(annotations, data.out, size=SIZE, frames_per_shard=1)
+    assert len(Manifest.load(data.out).shards) == 7
+    assert problems(data) == []
+
+
+def test_a_stopped_build_is_not_verified(data):
+    def stop(frames, total, kept):
+        raise KeyboardInterrupt
+
+    annotations = csv_folder.annotations(data.csv, data.images)
+    with pytest.raises(KeyboardInterrupt):
+        writer.build(annotations, data.out, size=SIZE, progress=stop)
+    with pytest.raises(UserError, match="it continues"):
+        verify.verify(data.out)

@@ -155,3 +155,18 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone(batches):
     ):
         changed = not np.allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-7)
         assert changed == ("kernel" in a.name), a.name
+
+
+def test_float16_gradients_that_always_overflow_stop_the_run(batches, monkeypatch):
+    one = trainer(policy="mixed_float16")
+    loss = type(one.objective.tasks[0].supervised)
+    original = loss.__call__
+
+    # The slope of the square root at 0 is infinite, the value is not.
+    def poisoned(self, labels, logits, weight):
+        value = original(self, labels, logits, weight)
+        return value + tf.sqrt(value - tf.stop_gradient(value))
+
+    monkeypatch.setattr(loss, "__call__", poisoned)
+    with pytest.raises(NonFiniteLossError, match="gradient"):
+        list(one.run(batches(), 60, log_every=60))

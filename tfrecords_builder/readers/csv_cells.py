@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import pathlib
 import posixpath
+import re
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from affect_tf.data.manifest import SPLITS
-from affect_tf.errors import UserError
 from affect_tf.labels import taxonomy as taxonomy_lib
 from affect_tf.labels.taxonomy import Taxonomy
-from tfrecords_builder.annotations import Reject
+from tfrecords_builder.annotations import SOURCE_NAME
+from tfrecords_builder.rejects import Reject
 
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SPLIT_SYNONYMS = {
     "dev": "validation",
     "training": "train",
@@ -48,26 +50,27 @@ class Cells:
         self.rejects: list[Reject] = []
         self.rejected = np.zeros(len(text), bool)
 
-    def table(self, taxonomy: Taxonomy, images: pathlib.Path) -> pd.DataFrame:
+    def table(
+        self, taxonomy: Taxonomy, images: pathlib.Path, source: str
+    ) -> pd.DataFrame:
         """Returns the annotation columns that the file has, wrong rows included.
 
         Args:
           taxonomy: The vocabulary; an expression outside it is rejected.
           images: The folder of the pictures; a picture that is not there is rejected.
-
-        Raises:
-          UserError: If a path leaves the folder.
+          source: What a blank source stands for.
         """
         columns = {"row": self._lines, "key": self._keys(images)}
         text = self._text
         if "split" in text:
             columns["split"] = self._splits()
-        for name in ("source", "video"):
-            if name in text:
-                columns[name] = text[name]
-        for name in ("subject", "clip"):
-            if name in text:
-                columns[name] = np.where(text[name] == "", columns["key"], text[name])
+        if "source" in text:
+            columns["source"] = self._sources(source)
+        if "video" in text:
+            columns["video"] = text["video"]
+        # A clip without a subject shows one person, and so does a still.
+        columns["clip"] = self._filled("clip", columns["key"])
+        columns["subject"] = self._filled("subject", columns["clip"])
         if "frame" in text:
             columns["frame"] = self._frames()
         if "expression" in text and taxonomy.expressions:
@@ -90,22 +93,33 @@ class Cells:
 
     def _keys(self, images: pathlib.Path) -> np.ndarray:
         written = self._text["file"]
-        keys = []
-        for line, name in zip(self._lines, written, strict=True):
+        keys, outside, absent = [], [], []
+        for name in written:
             key = posixpath.normpath(name.replace("\\", "/")) if name else ""
             absolute = key.startswith("/") or pathlib.PureWindowsPath(key).drive
-            if absolute or key == ".." or key.startswith("../"):
-                raise UserError(
-                    "A picture must lie inside the folder of --images. Received: "
-                    f"file={name!r} in line {line} of {self._path}, which leaves "
-                    f"{images}. Write paths relative to that folder."
-                )
+            outside.append(absolute or key == ".." or key.startswith("../"))
+            absent.append(key and not outside[-1] and not _is_file(images / key))
             keys.append(key)
         blank = (written == "").to_numpy()
         self._reject(blank, "file", "must name a picture")
-        absent = [bool(key) and not (images / key).is_file() for key in keys]
-        self._reject(np.array(absent), "file", f"is not in {images}")
+        reason = "must be a path relative to the folder of --images, and inside it"
+        self._reject(np.array(outside, bool), "file", reason)
+        self._reject(np.array(absent, bool), "file", f"is not in {images}")
         return np.array(keys, object)
+
+    def _filled(self, field: str, default: np.ndarray) -> np.ndarray:
+        """Returns the cells of a column, or the default where they are blank."""
+        if field not in self._text:
+            return default
+        text = self._text[field].to_numpy()
+        return np.where(text == "", default, text)
+
+    def _sources(self, default: str) -> pd.Series:
+        sources = self._text["source"].where(self._text["source"] != "", default)
+        wrong = ~sources.map(lambda name: bool(SOURCE_NAME.fullmatch(name)))
+        reason = "must consist of letters, digits, '_' and '-'"
+        self._reject(wrong.to_numpy(bool), "source", reason)
+        return sources
 
     def _splits(self) -> pd.Series:
         lowered = self._text["split"].str.lower()
@@ -115,11 +129,18 @@ class Cells:
         return splits
 
     def _frames(self) -> np.ndarray:
-        rule = "must be a whole number from 0, or blank"
-        numbers = self._numbers("frame", lambda n: n >= 0 and n == int(n), rule)
+        # Larger ones would be rounded on their way through a float64.
+        rule = "must be a whole number from 0 and below 2^53, or blank"
+        numbers = self._numbers("frame", lambda n: 0 <= n < 2**53 and n == int(n), rule)
         if "clip" in self._text:
-            wrong = np.isnan(numbers) & (self._text["clip"] != "").to_numpy()
-            self._reject(wrong & ~self.rejected, "frame", "must order the clip")
+            in_clip = (self._text["clip"] != "").to_numpy()
+            wrong = np.isnan(numbers) & in_clip & ~self.rejected
+            self._reject(wrong, "frame", "must order the clip")
+            places = pd.DataFrame({"clip": self._text["clip"], "frame": numbers})
+            usable = places[in_clip & ~self.rejected]
+            again = usable.index[usable.duplicated()]
+            wrong = places.index.isin(again)
+            self._reject(wrong, "frame", "must occur once in its clip")
         return np.nan_to_num(numbers).astype(np.int64)
 
     def _expressions(self, taxonomy: Taxonomy) -> pd.Series:
@@ -165,7 +186,12 @@ class Cells:
 
 
 def _number(text: str) -> float:
+    """Returns NaN for whatever is no plain number: 1_0, inf, 0x1p3, other digits."""
+    return float(text) if _NUMBER.fullmatch(text) else math.nan
+
+
+def _is_file(path: pathlib.Path) -> bool:
     try:
-        return float(text)
-    except ValueError:
-        return math.nan
+        return path.is_file()
+    except (OSError, ValueError):  # Too long a name; a zero byte.
+        return False

@@ -7,47 +7,33 @@ One row a picture; a blank cell is a label that nobody gave. Columns:
     subject               who is seen; a blank is somebody of their own
     expression            class name, in any case ("Happy" is "happiness")
     valence, arousal      in [-1, 1]; both or neither
-    AU1 ... AU99          0 or 1; any of them may be blank
+    AU1 ... AU45          0 or 1; any of them may be blank
     source, video, frame  where the picture comes from; optional
     clip                  pictures with the same clip make one sample, by frame
+
+At least one row has a label.
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import os
 import pathlib
-from collections.abc import Sequence
+import re
 
 import numpy as np
 import pandas as pd
 
+from affect_tf.data.manifest import SPLITS
 from affect_tf.errors import UserError
-from affect_tf.labels import taxonomy as taxonomy_lib
-from affect_tf.labels.taxonomy import Taxonomy
 from tfrecords_builder import annotations as annotations_lib
 from tfrecords_builder.annotations import Annotations
+from tfrecords_builder.readers import csv_header
 from tfrecords_builder.readers.csv_cells import Cells
 
-#: Value of the `source` column where the file has none.
-SOURCE = "csv"
 #: Share of the rows that becomes the validation split where the file has none.
 VALIDATION_FRACTION = 0.2
-
-_COLUMNS = (
-    "file",
-    "split",
-    "subject",
-    "expression",
-    "valence",
-    "arousal",
-    "source",
-    "video",
-    "frame",
-    "clip",
-)
 
 
 def annotations(
@@ -60,7 +46,8 @@ def annotations(
     """Reads a CSV file.
 
     Rows that break a rule (an unknown class, a valence of 3, an AU of 7, valence
-    without arousal, a missing picture) are left out as a whole, and listed.
+    without arousal, a missing picture) are left out as a whole, and listed. Where no
+    source is named, it is the name of the file ("faces" for "my/faces.csv").
 
     Args:
       path: The CSV file: UTF-8, commas, a header; line ends and a BOM do not matter.
@@ -79,37 +66,81 @@ def annotations(
     """
     path, images = pathlib.Path(path), pathlib.Path(images)
     header, rows, lines = _read(path)
+    name = _name(path)
     if not images.is_dir():
         raise UserError(
             f"--images must be a folder. Received: {str(images)!r}. "
             f"Name the folder that the 'file' column of {path} is relative to."
         )
-    columns, notes = _columns(header, path)
+    columns, ignored = csv_header.columns(header, path)
     _check_fraction(columns, validation_fraction)
     text = pd.DataFrame(
         {
-            name: pd.Series([row[i].strip() for row in rows], dtype=object)
-            for name, i in columns.items()
+            column: pd.Series([row[i].strip() for row in rows], dtype=object)
+            for column, i in columns.items()
         }
     )
-    vocabulary = _taxonomy(taxonomy, text, notes)
+    vocabulary, notes = csv_header.taxonomy(taxonomy, text, name)
+    csv_header.check_labels(text, vocabulary, ignored, path)
     cells = Cells(text, lines, path)
-    table = cells.table(vocabulary, images)
+    table = cells.table(vocabulary, images, name)
+    if "split" in text:
+        lost = set(table["split"]) & set(SPLITS)
+        lost -= set(table.loc[~cells.rejected, "split"])
+        notes += [f"Every row of the {s} split was rejected." for s in sorted(lost)]
     table = table[~cells.rejected].reset_index(drop=True)
+    subjects_known = "subject" in text and bool((text["subject"] != "").any())
     if "split" not in text:
         split = table["split"] = _split_by_subject(table, validation_fraction, seed)
         share = (split == "validation").sum() / max(len(table), 1)
         notes.append(
-            f"No 'split' column: {share:.0%} of the rows validate, by subject."
+            f"No 'split' column: {share:.0%} of the rows validate"
+            f"{', by subject' if subjects_known else ''}."
         )
     return Annotations(
-        table=annotations_lib.complete(table, vocabulary, SOURCE),
+        table=annotations_lib.complete(table, vocabulary, name),
         taxonomy=vocabulary,
         read_image=lambda key: (images / key).read_bytes(),
         origin=str(path),
         rejects=tuple(sorted(cells.rejects, key=lambda reject: reject.row)),
-        notes=tuple(notes),
+        notes=(*csv_header.notes(ignored), *notes, *_subject_notes(text)),
+        stamp=lambda key: _stamp(images / key),
+        reader="csv",
+        subjects_known=subjects_known,
     )
+
+
+def _name(path: pathlib.Path) -> str:
+    """Returns what the file calls its data, fit to be a source."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or "csv"
+
+
+def _stamp(path: pathlib.Path) -> str:
+    """Returns what changes when somebody replaces, corrects or unlocks a picture."""
+    try:
+        status = path.stat()
+    except OSError:
+        return "absent"
+    locked = "" if os.access(path, os.R_OK) else ":locked"
+    return f"{status.st_size}:{status.st_mtime_ns}{locked}"
+
+
+def _subject_notes(text: pd.DataFrame) -> list[str]:
+    """Returns what follows where rows do not say who is seen."""
+    blank = (text["subject"] == "").sum() if "subject" in text else len(text)
+    if not blank:
+        return []
+    each = "clip" if "clip" in text else "picture"
+    if blank < len(text):
+        return [
+            f"{blank:,} of {len(text):,} rows name no subject: each such {each} counts "
+            "as a person of its own."
+        ]
+    return [
+        f"No row names a subject: every {each} counts as a person of its own. One "
+        "person may be in both splits, and intervals by subject are intervals by "
+        f"{each}."
+    ]
 
 
 def _read(path: pathlib.Path) -> tuple[list[str], list[list[str]], np.ndarray]:
@@ -144,88 +175,12 @@ def _read(path: pathlib.Path) -> tuple[list[str], list[list[str]], np.ndarray]:
         if len(row) != len(header):
             raise UserError(
                 f"Every row must have the {len(header)} cells of the header. "
-                f"Received: {len(row)} cells in line {line} of {path}. "
+                f"Received: {len(row)} cells in line {line} of {path}."
+                f"{csv_header.separator_hint(header)} "
                 "Put quotes around a comma that belongs to a name, and leave the "
                 "cell of an unlabelled column empty."
             )
     return header, rows, np.array(lines[1:])
-
-
-def _columns(
-    header: Sequence[str], path: pathlib.Path
-) -> tuple[dict[str, int], list[str]]:
-    """Returns the position of each known column, and notes about the others."""
-    columns, ignored = {}, []
-    for position, written in enumerate(header):
-        name = taxonomy_lib.canonical_action_unit(written) or written.strip().lower()
-        unit = taxonomy_lib.canonical_action_unit(name)
-        if name in columns:
-            raise UserError(
-                f"A column must occur once. Received: {name!r} twice in the header of "
-                f"{path}. Remove one."
-            )
-        if name in _COLUMNS or unit:
-            columns[name] = position
-            continue
-        units = [f"au{number}" for number in range(1, 46)]
-        near = difflib.get_close_matches(name, [*_COLUMNS, *units], n=1, cutoff=0.8)
-        if near:
-            meant = near[0].upper() if near[0] in units else near[0]
-            raise UserError(
-                f"A column must be spelt as the reader knows it. Received: {written!r} "
-                f"in the header of {path}. Did you mean {meant!r}? Otherwise give it "
-                "a name that cannot be taken for it."
-            )
-        ignored.append(written.strip())
-    if "file" not in columns:
-        hint = " It looks separated by semicolons." if ";" in header[0] else ""
-        raise UserError(
-            "--csv must have a 'file' column. Received: the columns "
-            f"{', '.join(header)} in {path}.{hint} Name the column of the pictures' "
-            "paths 'file'."
-        )
-    for one, other in (("valence", "arousal"), ("arousal", "valence")):
-        if one in columns and other not in columns:
-            raise UserError(
-                "The columns 'valence' and 'arousal' must come together. Received: "
-                f"{one!r} without {other!r} in {path}. Add the other, or remove it."
-            )
-    if "clip" in columns and "frame" not in columns:
-        raise UserError(
-            "A 'clip' column must come with a 'frame' column, which orders its "
-            f"pictures. Received: 'clip' alone in {path}. Add 'frame'."
-        )
-    names = ", ".join(repr(name) for name in ignored)
-    notes = [f"Columns that nobody reads: {names}."] if ignored else []
-    return columns, notes
-
-
-def _taxonomy(choice: str, text: pd.DataFrame, notes: list[str]) -> Taxonomy:
-    """Returns the vocabulary that the command line asks for."""
-    units = [name for name in text if taxonomy_lib.canonical_action_unit(name)]
-    if choice == "auto":
-        expressions = ()
-        if "expression" in text:
-            names = {
-                taxonomy_lib.canonical_expression(name)
-                for name in text["expression"].unique()
-            }
-            more = [name for name in ("other", "contempt") if name in names]
-            expressions = (*taxonomy_lib.EXPRESSIONS_7, *more)
-        units.sort(key=lambda name: int(name[2:]))
-        return Taxonomy("auto", expressions, tuple(units), "valence" in text)
-    if choice not in taxonomy_lib.TAXONOMIES:
-        allowed = ("auto", *taxonomy_lib.TAXONOMIES)
-        raise UserError(
-            "--taxonomy must be one that the toolkit knows. "
-            f"Received: {choice!r}. {taxonomy_lib.closest(choice, allowed)}",
-            exit_code=2,
-        )
-    vocabulary = taxonomy_lib.TAXONOMIES[choice]
-    surplus = [unit for unit in units if unit not in vocabulary.action_units]
-    if surplus:
-        notes.append(f"Units that {choice} lacks, left out: {', '.join(surplus)}.")
-    return vocabulary
 
 
 def _split_by_subject(
@@ -239,7 +194,7 @@ def _split_by_subject(
             f"Received: {fraction}. Use 0 for no validation split.",
             exit_code=2,
         )
-    who = table["subject"] if "subject" in table else table["key"]
+    who = table["subject"]
     if "source" in table:
         who = table["source"].astype(str) + "\0" + who.astype(str)
     sizes = who.value_counts()

@@ -148,6 +148,7 @@ def annotations(
             read_image, seed=seed, size=size, frames_per_clip=frames_per_clip
         ),
         origin=f"the sample data set, seed {seed}",
+        reader="synthetic",
         notes=(
             "Drawn faces: nobody is shown, and scores on them say nothing of people.",
         ),

@@ -1,0 +1,61 @@
+import pathlib
+
+import pytest
+
+import main
+from affect_tf.data.manifest import Manifest
+
+
+@pytest.mark.parametrize(
+    "flags, code, message",
+    [
+        ({"mode": "student"}, 2, "must have a finished teacher"),
+        ({"mode": "evaluate"}, 2, "must have been trained"),
+        ({"mode": "export", "runs": ["other"]}, 2, "other, which is no trained run"),
+        ({"mode": "teacher", "data": "nowhere"}, 2, "must hold a manifest.json"),
+        ({"config": "deng2021"}, 2, "Did you mean 'deng2020'"),
+        ({"config": "deng2020", "data": None}, 2, "--data must name a folder"),
+        ({"mode": "teacher", "set": ["teacher.epoch=1"]}, 2, "Did you mean 'epochs'"),
+        ({"mode": "teacher", "set": ["batch_size=10"]}, 2, "divide into 3 equal parts"),
+        ({"mode": "doctor", "set": ["precision=fp8"]}, 2, "precision must be one of"),
+        ({"mode": "teacher", "set": ["seed=-1"]}, 2, "seed must lie in"),
+        ({"mode": "teacher", "set": ["shuffle_buffer=0"]}, 2, "shuffle_buffer must be"),
+        ({"mode": "teacher", "workdir": "/dev/null/x"}, 1, "/dev/null"),
+        ({"mode": "teacher", "set": ["pretrained=no.npz"]}, 1, "no.npz"),
+    ],
+)
+def test_a_bad_command_says_what_to_do_without_a_traceback(
+    run, tmp_path, flags, code, message
+):
+    found, output = run(**{"workdir": tmp_path, **flags})
+    assert found == code
+    assert message in output.replace("\n", " ")
+    assert "Traceback" not in output
+
+
+def test_the_doctor_tells_machine_data_and_choice(run, tmp_path, small_folder):
+    code, output = run(mode="doctor", workdir=tmp_path, data=small_folder)
+    assert "TensorFlow" in output
+    assert "float32: asked for" in output
+    assert code == 0
+    assert "Nothing is wrong" in output
+
+
+@pytest.mark.parametrize("mode", ["teacher", "doctor"])
+def test_a_shard_that_was_cut_short_is_named_before_anything_is_read(
+    run, tmp_path, damaged, mode
+):
+    code, output = run(mode=mode, workdir=tmp_path, data=damaged)
+    assert code == 1
+    assert Manifest.load(damaged).shards[0].file in output
+
+
+def test_a_failed_start_does_not_hold_the_folder(run, tmp_path):
+    assert run(mode="teacher", workdir=tmp_path, set=["pretrained=no.npz"])[0] == 1
+    assert not (tmp_path / "sample/teacher/config.txt").exists()
+
+
+def test_the_help_names_every_config():
+    text = pathlib.Path(main.__file__).read_text() + main.FLAGS.get_help()
+    for name in main.CONFIGS:
+        assert name in text
