@@ -118,7 +118,7 @@ def _load_config(console: rich.console.Console) -> tuple[Any, pathlib.Path | Non
             exit_code=2,
         )
     module = importlib.import_module(f"configs.{FLAGS.config}")
-    override = importlib.import_module("affect_tf.config").override
+    override = importlib.import_module("affect_tf.config_text").override
     assignments = list(FLAGS.set)
     if FLAGS.num_students is not None:
         assignments.append(f"num_students={FLAGS.num_students}")

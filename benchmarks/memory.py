@@ -3,7 +3,7 @@
 Copies of rendered faces fill one folder of N and one of 10 N records; a process of its
 own reads each through the whole training pipeline (shuffling, decoding, augmenting).
 
-  python benchmarks/memory.py --samples=20000
+  python -m benchmarks.memory --samples=20000
 
 Prints both peaks and their ratio; N must exceed the shuffle buffers (8192 records a
 source by default), or the smaller folder does not fill them.
@@ -54,10 +54,12 @@ def write(folder, count):
                 sample = Sample(f"{row}", (frame,), "copies", f"{row}")
                 writer.write(records.encode(sample, ABAW1))
         tasks = ("expr", "au", "va")
+        size = path.stat().st_size
         shards.append(
-            Shard(path.name, "train", "copies", tasks, len(rows), len(rows), 0, "")
+            Shard(path.name, "train", "copies", tasks, len(rows), len(rows), size, "")
         )
-    Manifest(ABAW1, tuple(shards), {}, 0, {"min": 1, "max": 1}, 112).save(folder)
+    counts = {"train": {"by_task": dict.fromkeys(tasks, count)}}
+    Manifest(ABAW1, tuple(shards), counts, 0, {"min": 1, "max": 1}, 112).save(folder)
 
 
 def read(folder):
@@ -82,7 +84,7 @@ def main(argv):
     for count in (FLAGS.samples, 10 * FLAGS.samples):
         with tempfile.TemporaryDirectory() as folder:
             write(pathlib.Path(folder), count)
-            command = [sys.executable, __file__, f"--read={folder}"]
+            command = [sys.executable, "-m", "benchmarks.memory", f"--read={folder}"]
             command.append(f"--batches={FLAGS.batches}")
             result = subprocess.run(command, capture_output=True, text=True, check=True)
             peaks.append(int(result.stdout.split()[-1]))

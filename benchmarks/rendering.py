@@ -1,6 +1,6 @@
 """How many sample faces a core draws in a second.
 
-    python benchmarks/rendering.py [--size=112] [--seconds=6]
+    python -m benchmarks.rendering [--size=112] [--seconds=6]
 
 One thread draws and encodes validation samples, each of them once, as the builder
 does: choosing units and person, drawing, JPEG of quality 95.
@@ -9,17 +9,13 @@ does: choosing units and person, drawing, JPEG of quality 95.
 from __future__ import annotations
 
 import argparse
-import pathlib
 import platform
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import cv2
 
-import cv2  # noqa: E402
-
-from tfrecords_builder.readers import synthetic  # noqa: E402
-from tfrecords_builder.rendering import face  # noqa: E402
+from tfrecords_builder.readers import synthetic
+from tfrecords_builder.rendering import face
 
 
 def measure(size: int, seconds: float) -> dict[str, float]:

@@ -5,7 +5,7 @@ scored on the validation split: the teacher, each student alone, and the ensembl
 three. Prints mean and standard deviation over seeds, and the students' gain over their
 own teacher, paired by seed. Finished runs are kept: a study may be stopped and go on.
 
-  python benchmarks/teacher_student.py --data=data/faces --workdir=runs/study
+  python -m benchmarks.teacher_student --data=data/faces --workdir=runs/study
 """
 
 from __future__ import annotations

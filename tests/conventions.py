@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 #: Imports run downwards only. Parts on one line do not import each other.
 LAYERS = (
-    ("errors", "files"),
+    ("errors", "files", "config_text"),
     ("labels", "faces"),
     ("data", "objective", "models"),
     ("config",),

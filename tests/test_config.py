@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from affect_tf import config as config_lib
+from affect_tf import config_text
 from affect_tf.commands import run_folder
 from affect_tf.labels.taxonomy import ABAW1
 from affect_tf.labels.taxonomy import Taxonomy
@@ -20,8 +20,8 @@ CONFIGS = [deng2020, deng2020_small, sample]
 def test_a_stored_config_reads_back_as_the_same_object(module):
     config = module.config().for_data(ABAW1, {})
     text = run_folder.layout(config)
-    assert config_lib.read(text, run_folder.CONFIG_MODULES) == config
-    assert config_lib.read(repr(config), run_folder.CONFIG_MODULES) == config
+    assert config_text.read(text, run_folder.CONFIG_MODULES) == config
+    assert config_text.read(repr(config), run_folder.CONFIG_MODULES) == config
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_stored_config_reads_back_as_the_same_object(module):
 )
 def test_a_stored_config_cannot_run_code(text):
     with pytest.raises(ValueError):
-        config_lib.read(text, run_folder.CONFIG_MODULES)
+        config_text.read(text, run_folder.CONFIG_MODULES)
 
 
 @pytest.mark.parametrize(
@@ -46,19 +46,19 @@ def test_a_stored_config_cannot_run_code(text):
     ],
 )
 def test_an_override_replaces_one_field_with_its_type(assignment, path, expected):
-    value = config_lib.override(sample.config(), assignment)
+    value = config_text.override(sample.config(), assignment)
     for name in path:
         value = getattr(value, name)
     assert value == expected
 
 
 def test_an_override_reaches_entries_of_a_tuple_by_name_and_by_position():
-    config = config_lib.override(
+    config = config_text.override(
         sample.config(), "tasks.expr.distilled.temperature=2.5"
     )
     assert config.tasks[0].distilled.temperature == 2.5
     assert config.tasks[1] == sample.config().tasks[1]
-    assert config_lib.override(config, "sources.2.share=3").sources[2].share == 3
+    assert config_text.override(config, "sources.2.share=3").sources[2].share == 3
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_an_override_reaches_entries_of_a_tuple_by_name_and_by_position():
 )
 def test_a_wrong_override_says_what_is_wrong(assignment, message):
     with pytest.raises(ValueError, match=message):
-        config_lib.override(sample.config(), assignment)
+        config_text.override(sample.config(), assignment)
 
 
 def test_a_config_keeps_only_the_tasks_and_sources_that_the_data_have():

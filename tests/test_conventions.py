@@ -1,6 +1,7 @@
 """The checkout keeps the rules of `conventions`, and the rules catch their opposite."""
 
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -205,3 +206,15 @@ def test_a_config_that_the_readme_omits_is_named():
     assert conventions.unlisted_configs(["sample", "deng2020"], readme) == []
     problems = conventions.unlisted_configs(["vu2021", "deng2020_rnn"], readme)
     assert ["configs/vu2021.py" in problems[0], len(problems)] == [True, 2]
+
+
+def test_every_relative_link_of_the_documentation_leads_somewhere():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    dead = [
+        f"{page.name}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert len(pages) > 5
+    assert not dead, f"These links lead nowhere: {dead}"

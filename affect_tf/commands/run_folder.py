@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import affect_tf
 from affect_tf import config as config_lib
+from affect_tf import config_text
 from affect_tf import files
 from affect_tf.config import ExperimentConfig
 from affect_tf.data import augment
@@ -82,7 +83,7 @@ def claim(
     text = "".join(f"# {name}: {value}\n" for name, value in facts.items())
     text += layout(config) + "\n"
     try:
-        read_back = config_lib.read(_code(text), CONFIG_MODULES)
+        read_back = config_text.read(_code(text), CONFIG_MODULES)
     except (ValueError, SyntaxError, TypeError) as error:
         raise UserError(
             f"A config must be readable from its record. {error}"
@@ -137,7 +138,7 @@ def stored_config(run: pathlib.Path) -> ExperimentConfig:
             exit_code=2,
         )
     try:
-        return config_lib.read(_code(path.read_text(encoding="utf-8")), CONFIG_MODULES)
+        return config_text.read(_code(path.read_text(encoding="utf-8")), CONFIG_MODULES)
     except (ValueError, SyntaxError, TypeError) as error:
         raise UserError(f"{path} must hold a config. {error}") from error
 

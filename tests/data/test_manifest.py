@@ -89,3 +89,13 @@ def test_the_file_is_readable_json_that_begins_with_its_version(tmp_path):
     fields = json.loads((tmp_path / "manifest.json").read_text())
     assert next(iter(fields)) == "schema_version"
     assert fields["taxonomy"]["action_units"] == list(ABAW2.action_units)
+
+
+def test_a_manifest_from_before_readers_were_noted_loads(tmp_path):
+    MANIFEST.save(tmp_path)
+    path = tmp_path / "manifest.json"
+    fields = json.loads(path.read_text())
+    del fields["reader"], fields["subjects_known"]
+    path.write_text(json.dumps(fields))
+    assert Manifest.load(tmp_path) == MANIFEST
+    assert (MANIFEST.reader, MANIFEST.subjects_known) == ("", True)

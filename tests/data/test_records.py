@@ -205,3 +205,41 @@ def test_a_sample_has_the_tasks_that_label_any_frame_of_it():
     assert CLIP.tasks == ("expr", "au", "va")
     assert sample(Frame(b"x"), Frame(b"y", None, {"AU1": 0})).tasks == ("au",)
     assert sample(Frame(b"x")).tasks == ()
+
+
+def garbled(feature, values):
+    """A record of which one feature holds something else."""
+    frame = Frame(b"x", "fear", {"AU1": 1}, 0.5, 0.5)
+    example = tf.train.Example.FromString(records.encode(sample(frame), SMALL))
+    stored = example.features.feature[feature]
+    kind = stored.WhichOneof("kind")
+    getattr(stored, kind).value[:] = values
+    return example
+
+
+@pytest.mark.parametrize(
+    ("feature", "values"),
+    [("expr", [99]), ("au", [1, 7]), ("va", [math.nan, math.inf])],
+)
+def test_nothing_below_a_mask_of_zero_comes_out(feature, values):
+    example = garbled(feature, values)
+    masks = example.features.feature[f"{feature}_mask"].int64_list.value
+    masks[:] = [0] * len(masks)
+    serialized = example.SerializeToString()
+    for wanted in (SMALL, ABAW3):
+        rows = records.parse(tf.constant([serialized]), SMALL, wanted)
+        assert not rows.labels[feature].numpy().any()
+        assert not rows.masks[feature].numpy().any()
+    with pytest.raises(ValueError, match="must be 0 where nobody labelled"):
+        record_decoder.decode(serialized, SMALL)
+
+
+@pytest.mark.parametrize(("value", "mask"), [(5, 1), (-1, 0)])
+@pytest.mark.parametrize("task", ["expr", "au", "va"])
+def test_a_mask_is_zero_or_one(task, value, mask):
+    width = 2 if task == "au" else 1
+    serialized = garbled(f"{task}_mask", [value] * width).SerializeToString()
+    rows = records.parse(tf.constant([serialized]), SMALL, SMALL)
+    assert rows.masks[task].numpy().ravel().tolist() == [mask] * width
+    with pytest.raises(ValueError, match="must hold 0 and 1"):
+        record_decoder.decode(serialized, SMALL)

@@ -203,6 +203,7 @@ def test_a_clip_that_lost_its_labels_goes_as_a_whole(data):
         (b"no picture", "is not a picture"),
         (picture()[:-200], "cannot be decoded"),
         (picture(kind="PNG")[:-6], "cannot be decoded"),
+        (picture(kind="PNG")[:-2], "cannot be decoded (it is damaged at its end"),
     ],
 )
 def test_a_picture_that_cannot_be_decoded_is_rejected(data, content, reason):

@@ -66,37 +66,26 @@ def annotations(
     """
     path, images = pathlib.Path(path), pathlib.Path(images)
     header, rows, lines = _read(path)
-    name = _name(path)
-    if not images.is_dir():
-        raise UserError(
-            f"--images must be a folder. Received: {str(images)!r}. "
-            f"Name the folder that the 'file' column of {path} is relative to."
-        )
+    _check_folder(images, path)
     columns, ignored = csv_header.columns(header, path)
     _check_fraction(columns, validation_fraction)
-    text = pd.DataFrame(
-        {
-            column: pd.Series([row[i].strip() for row in rows], dtype=object)
-            for column, i in columns.items()
-        }
-    )
+    cells = {c: [row[i].strip() for row in rows] for c, i in columns.items()}
+    text = pd.DataFrame(cells, dtype=object)
+    name = _name(path)
     vocabulary, notes = csv_header.taxonomy(taxonomy, text, name)
     csv_header.check_labels(text, vocabulary, ignored, path)
     cells = Cells(text, lines, path)
-    table = cells.table(vocabulary, images, name)
-    if "split" in text:
-        lost = set(table["split"]) & set(SPLITS)
-        lost -= set(table.loc[~cells.rejected, "split"])
-        notes += [f"Every row of the {s} split was rejected." for s in sorted(lost)]
-    table = table[~cells.rejected].reset_index(drop=True)
+    every = cells.table(vocabulary, images, name)
+    table = every[~cells.rejected].reset_index(drop=True)
     subjects_known = "subject" in text and bool((text["subject"] != "").any())
-    if "split" not in text:
+    if "split" in text:
+        lost = set(SPLITS) & set(every["split"]) - set(table["split"])
+        notes += [f"Every row of the {s} split was rejected." for s in sorted(lost)]
+    else:
         split = table["split"] = _split_by_subject(table, validation_fraction, seed)
         share = (split == "validation").sum() / max(len(table), 1)
-        notes.append(
-            f"No 'split' column: {share:.0%} of the rows validate"
-            f"{', by subject' if subjects_known else ''}."
-        )
+        how = ", by subject" if subjects_known else ""
+        notes.append(f"No 'split' column: {share:.0%} of the rows validate{how}.")
     return Annotations(
         table=annotations_lib.complete(table, vocabulary, name),
         taxonomy=vocabulary,
@@ -211,6 +200,14 @@ def _split_by_subject(
     if fraction and not chosen:
         chosen = order[:-1][:1]
     return np.where(who.isin(chosen), "validation", "train").astype(object)
+
+
+def _check_folder(images: pathlib.Path, path: pathlib.Path) -> None:
+    if not images.is_dir():
+        raise UserError(
+            f"--images must be a folder. Received: {str(images)!r}. "
+            f"Name the folder that the 'file' column of {path} is relative to."
+        )
 
 
 def _check_fraction(columns: dict[str, int], fraction: float | None) -> None:
