@@ -84,13 +84,13 @@ class Progress:
         self._last_line = time.perf_counter()
         line = f"{self._name} epoch {epoch:>2}/{self._epochs}"
         if self._speed:
-            line += f"  loss {self._loss:7.3f}  {self._speed:,.0f} samples/s"
+            line += f"  loss {self._loss:6.3f}"
         if scores.overall is None:
-            self._line(f"{line}  validation: no labels")
+            self._line(f"{line}  no validation labels")
             return
-        mark = "  best so far" if is_best else ""
-        total = f"overall {scores.overall:.3f}{mark}"
-        self._line(f"{line}  validation: {'  '.join(parts)}  {total}")
+        mark = " best" if is_best else ""
+        line += f"  {'  '.join(parts)}  overall {scores.overall:.3f}{mark}"
+        self._line(f"{line}  {self._speed:,.0f}/s" if self._speed else line)
 
     @property
     def _epochs(self) -> int:

@@ -70,6 +70,18 @@ def test_a_corrected_picture_is_taken_when_a_stopped_build_goes_on(data):
     assert verify.verify(data.out) == ()
 
 
+def test_a_picture_that_changes_while_a_build_is_stopped_is_read_again(data):
+    progress, _ = stop_after(6)
+    with pytest.raises(Killed):
+        build(data, progress=progress)
+    for row in ROWS:
+        if row.endswith((",1,0", ",,")):
+            (data.images / row.split(",")[0]).write_bytes(picture(77))
+    manifest = build(data)
+    shards = [(data.out / shard.file).read_bytes() for shard in manifest.shards]
+    assert sum(content.count(picture(77)) for content in shards) == 3
+
+
 def test_a_picture_that_could_not_be_read_once_is_tried_again(data, monkeypatch):
     prepare = pictures.prepare
 

@@ -71,7 +71,7 @@ def annotations(
     _check_fraction(columns, validation_fraction)
     cells = {c: [row[i].strip() for row in rows] for c, i in columns.items()}
     text = pd.DataFrame(cells, dtype=object)
-    name = _name(path)
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or "csv"
     vocabulary, notes = csv_header.taxonomy(taxonomy, text, name)
     csv_header.check_labels(text, vocabulary, ignored, path)
     cells = Cells(text, lines, path)
@@ -84,8 +84,7 @@ def annotations(
     else:
         split = table["split"] = _split_by_subject(table, validation_fraction, seed)
         share = (split == "validation").sum() / max(len(table), 1)
-        how = ", by subject" if subjects_known else ""
-        notes.append(f"No 'split' column: {share:.0%} of the rows validate{how}.")
+        notes.append(f"No 'split' column: {share:.0%} of the rows validate.")
     return Annotations(
         table=annotations_lib.complete(table, vocabulary, name),
         taxonomy=vocabulary,
@@ -97,11 +96,6 @@ def annotations(
         reader="csv",
         subjects_known=subjects_known,
     )
-
-
-def _name(path: pathlib.Path) -> str:
-    """Returns what the file calls its data, fit to be a source."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or "csv"
 
 
 def _stamp(path: pathlib.Path) -> str:
