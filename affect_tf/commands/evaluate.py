@@ -94,8 +94,9 @@ def evaluate(
     if json:
         write_scores(pathlib.Path(json), scored)
     write_plots(folder, session, scored)
+    scored.predictions.save(folder / "predictions.npz", session.config.taxonomy)
     session.say(f"  scores: {json or folder / 'scores.json'}")
-    session.say(f"   plots: {folder}")
+    session.say(f"   plots: {folder}, with predictions.npz row by row")
 
 
 def find_runs(session: Session, names: Sequence[str]) -> list[pathlib.Path]:

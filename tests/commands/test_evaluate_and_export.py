@@ -7,6 +7,8 @@ import tensorflow as tf
 from affect_tf.commands import run_folder
 from affect_tf.commands import session as session_lib
 from affect_tf.data.manifest import Manifest
+from affect_tf.evaluation.predictions import Predictions
+from affect_tf.labels.taxonomy import ABAW1
 from affect_tf.training import fit
 
 
@@ -29,6 +31,9 @@ def test_evaluate_writes_scores_plots_and_the_spread_of_an_ensemble(
     assert set(document["protocol"]["mean_spread"]) == {"expr", "au", "va"}
     assert all(value > 0 for value in document["protocol"]["mean_spread"].values())
     assert len(document["protocol"]["members_overall"]) == 2
+    stored = Predictions.load(tmp_path / "plots" / "predictions.npz", ABAW1)
+    assert len(stored) == 21
+    assert set(stored.spread) == {"expr", "au", "va"}
     names = {path.name for path in (tmp_path / "plots").glob("*.png")}
     assert names >= {"confusion.png", "action_units.png", "valence_arousal.png"}
 
