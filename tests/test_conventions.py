@@ -182,7 +182,7 @@ def test_an_allowed_long_file_may_not_grow_and_leaves_the_list_when_short(monkey
     "line",
     [
         'DATA = "/home/ada/faces"',
-        "see /work/main/notes.md",
+        "see /home/somebody/notes.md",
         r"C:\Users\ada",
         "--index-url=somewhere",
         "wheels at https://files.pythonhosted.org/x",
