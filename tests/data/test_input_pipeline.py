@@ -119,6 +119,15 @@ def test_labels_stay_with_their_faces(small_folder):
         np.testing.assert_allclose(level, np.where(batch.weight, expected, 0), atol=1)
 
 
+def test_the_same_name_in_two_sources_is_two_people(tmp_path):
+    samples = [
+        Sample(source, (Frame(face(1), "fear"),), source, "1", split="validation")
+        for source in ("disfa", "expw")
+    ]
+    (batch,) = faces_in(write_records(tmp_path, samples)).evaluation("validation", 2)
+    assert sorted(batch.subject.numpy()) == [b"disfa/1", b"expw/1"]
+
+
 def test_clips_are_read_as_single_frames_each_once(tmp_path):
     samples = [
         Sample(
