@@ -197,6 +197,13 @@ class ExperimentConfig:
                 f"loss. Received: prior_correction={self.prior_correction} with "
                 f"{task.supervised!r}. Set one of the two otherwise."
             )
+        if any(source.balanced for source in self.sources if source.task == "expr"):
+            raise ValueError(
+                "prior_correction must be 0 where the source of expressions is "
+                "balanced: its samples are drawn, and no longer in the shares of the "
+                f"data. Received: prior_correction={self.prior_correction}. Add --set "
+                "prior_correction=0."
+            )
         # One more of each, so that a class without a sample has a logarithm.
         counts = [class_counts.get(name, 0) + 1 for name in taxonomy.expressions]
         prior = tuple(round(math.log(n / sum(counts)), 4) for n in counts)

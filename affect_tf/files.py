@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import re
@@ -71,3 +72,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Writes `text`, as UTF-8, to `path` as one whole."""
     write_bytes(path, text.encode())
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Returns the checksum of a file, in hexadecimal."""
+    checksum = hashlib.sha256()
+    with pathlib.Path(path).open("rb") as stream:
+        while block := stream.read(1 << 20):
+            checksum.update(block)
+    return checksum.hexdigest()

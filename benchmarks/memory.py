@@ -42,7 +42,7 @@ flags.DEFINE_string("read", None, "Only read this folder and print the peak in M
 def write(folder, count):
     """Writes `count` records of 200 different faces, over 32 shards."""
     table = synthetic.annotations(num_train=200, num_validation=10)
-    pictures = [table.read_image(key) for key in table.table["key"][:200]]
+    pictures = [table.pictures.read(key) for key in table.table["key"][:200]]
     units = dict.fromkeys(ABAW1.action_units, 0)
     shards = []
     for number in range(32):

@@ -16,18 +16,19 @@ import cv2
 
 from tfrecords_builder.readers import synthetic
 from tfrecords_builder.rendering import face
+from tfrecords_builder.rendering import samples
 
 
 def measure(size: int, seconds: float) -> dict[str, float]:
     """Draws for about `seconds`; rates are per second of processor time."""
-    read = dict(seed=0, size=size, frames_per_clip=1)
+    drawn = synthetic.DrawnPictures(seed=0, size=size, frames_per_clip=1)
     pictures = []
     for index in range(40):  # Tables are built, and caches filled, before the clock.
-        pictures.append(synthetic.render_still(0, index, "validation", size))
+        pictures.append(samples.render_still(0, index, "validation", size))
     count, byte_count, start = 0, 0, time.process_time()
     while time.process_time() - start < seconds:
         key = f"validation-{1000 + count:06d}"
-        byte_count += len(synthetic.read_image(key, **read))
+        byte_count += len(drawn.read(key))
         count += 1
     whole = time.process_time() - start
     start = time.process_time()

@@ -21,9 +21,9 @@ sys.path.insert(0, str(_ROOT))
 
 from affect_tf import files  # noqa: E402
 from affect_tf.labels.taxonomy import EXPRESSIONS_7  # noqa: E402
-from tfrecords_builder.readers import synthetic  # noqa: E402
 from tfrecords_builder.rendering import face  # noqa: E402
 from tfrecords_builder.rendering import nuisance  # noqa: E402
+from tfrecords_builder.rendering import samples  # noqa: E402
 from tfrecords_builder.rendering.units import UNITS  # noqa: E402
 
 _COLUMNS, _SIZE, _MARGIN, _GAP = 8, 87, 78, 3
@@ -31,18 +31,18 @@ _COLUMNS, _SIZE, _MARGIN, _GAP = 8, 87, 78, 3
 
 def _picture(index: int, frame: int = 0, num_frames: int = 1) -> np.ndarray:
     """One frame of a validation sample of seed 0, without grain."""
-    shown = synthetic.perform(0, "validation", index, num_frames)
-    around = synthetic.surroundings(0, "validation", index, num_frames)[frame]
+    shown = samples.perform(0, "validation", index, num_frames)
+    around = samples.surroundings(0, "validation", index, num_frames)[frame]
     clean: nuisance.Nuisance = dataclasses.replace(around, grain=0.0)
     units = dict(zip(UNITS, shown.units[frame].tolist(), strict=True))
-    return face.render(units, synthetic.person(0, "validation", index), clean, _SIZE)
+    return face.render(units, samples.person(0, "validation", index), clean, _SIZE)
 
 
 def _samples(expression: str, offset: int) -> list[int]:
     """The first samples of a class, each of another person."""
     found: dict[str, int] = {}
     for index in range(offset, 6000):
-        shown = synthetic.perform(0, "validation", index)
+        shown = samples.perform(0, "validation", index)
         if shown.expression == expression:
             found.setdefault(shown.subject, index)
         if len(found) == _COLUMNS:
@@ -51,7 +51,7 @@ def _samples(expression: str, offset: int) -> list[int]:
 
 
 def _smile(index: int) -> float:
-    units = synthetic.perform(0, "validation", index).units[0]
+    units = samples.perform(0, "validation", index).units[0]
     return units[UNITS.index("AU12")] + units[UNITS.index("AU25")]
 
 

@@ -134,6 +134,17 @@ def test_a_prior_correction_needs_the_loss_that_has_one():
         config.for_data(ABAW1, {})
 
 
+def test_a_balanced_stream_of_expressions_takes_no_prior_correction():
+    config = dataclasses.replace(sample.config(), prior_correction=0.5)
+    expr = next(s for s in config.sources if s.task == "expr")
+    balanced = dataclasses.replace(
+        config, sources=(dataclasses.replace(expr, balanced=True),)
+    )
+    with pytest.raises(ValueError, match="--set prior_correction=0"):
+        balanced.for_data(ABAW1, {})
+    dataclasses.replace(balanced, prior_correction=0.0).for_data(ABAW1, {})
+
+
 def test_a_task_without_training_labels_is_left_out_with_its_source():
     config = sample.config().for_data(ABAW1, {}, labelled=("expr", "au"))
     assert [task.name for task in config.tasks] == ["expr", "au"]

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from affect_tf.data.manifest import SPLITS
 from affect_tf.data.sample import Frame
-from affect_tf.errors import UserError
+from affect_tf.labels.taxonomy import TASKS
 from affect_tf.labels.taxonomy import Taxonomy
 from tfrecords_builder import rejects as rejects_lib
+from tfrecords_builder.picture_source import Pictures
 from tfrecords_builder.rejects import Reject
 
 #: What a source may be called: it becomes part of a file name.
@@ -27,25 +27,35 @@ SOURCE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 #: Columns of the table besides the action units, with the value of an absent one.
 #:
-#: key: str, unique for each frame; what `read_image` takes.
+#: key: str, unique for each frame.
+#: picture: str, what `pictures` takes. By default the key; several rows may share one,
+#:   as the copies do that balancing makes.
 #: clip: str; frames with the same clip make one sample, in order of `frame`. A still
 #:   is its own clip: by default the key.
 #: split: "train", "validation" or "test".
 #: source: str, letters, digits, "_" and "-": the data set or subset.
+#: archive: str, the collection whose names of films and people `video` and `subject`
+#:   are: the lists of one challenge and those of another are of the same films. By
+#:   default the source.
 #: subject: str, unique within the source. By default the clip: nobody known twice.
 #: video: str; empty for a still.
-#: frame: int, frame number in the video; 0 for a still.
+#: frame: int, position in the video, counted from 0; 0 for a still.
 #: expression: canonical class name, or None where unlabelled.
 #: valence, arousal: float in [-1, 1], NaN where unlabelled; always both or neither.
 #: row: int, line number in the annotation file; 0 where there is none.
+#: origin: str, that file. By default the origin of the annotations.
+#: sampling_expr, sampling_au, sampling_va: float, how often the row is drawn for a
+#:   task, where 1 is the mean; absent where nothing is to be balanced while reading.
 #:
 #: One more column for each action unit of the taxonomy ("AU4"): 0.0, 1.0, or NaN
 #: where unlabelled.
 DEFAULTS = {
     "key": None,
+    "picture": None,
     "clip": None,
     "split": "train",
     "source": None,
+    "archive": None,
     "subject": None,
     "video": "",
     "frame": 0,
@@ -53,7 +63,38 @@ DEFAULTS = {
     "valence": np.nan,
     "arousal": np.nan,
     "row": 0,
+    "origin": "",
 }
+
+_TEXTS = (
+    "key",
+    "picture",
+    "clip",
+    "split",
+    "source",
+    "archive",
+    "subject",
+    "video",
+    "origin",
+)
+#: What an absent column is a copy of.
+_SAME_AS = {"picture": "key", "clip": "key", "archive": "source", "subject": "clip"}
+
+#: Columns that are absent where no task is balanced while reading.
+SAMPLING = {task: f"sampling_{task}" for task in TASKS}
+
+
+class FilmTables(NamedTuple):
+    """What was seen in films, whether or not it became a record.
+
+    Attributes:
+      frames: One row a frame and person; a frame without a face has one row, whose
+        person and key are empty.
+      films: One row a film: its frames, size, rate and length, and its sound.
+    """
+
+    frames: pd.DataFrame
+    films: pd.DataFrame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,26 +105,27 @@ class Annotations:
       table: One row a frame; `DEFAULTS` documents the columns. `complete` adds those
         that a reader does not know.
       taxonomy: The classes and units of the table.
-      read_image: Takes a key and returns the bytes of the picture. Called from
-        several threads. An OSError rejects the row.
-      origin: The annotation file, for messages.
-      rejects: What the reader itself had to leave out.
+      pictures: Where the picture of a key comes from.
+      origin: The annotation file or folder, for messages.
+      rejects: Rows that break a rule, and are left out.
       notes: Remarks for the summary, a line each.
-      stamp: Takes a key and returns what changes when its picture does; None where
-        the pictures follow from the key. Must never raise.
-      reader: Which reader made it, "csv" or "synthetic".
+      dropped: split -> reason -> number of frames that are left out although nothing
+        is wrong with them: "no_image", "invalid_label_only".
+      reader: Which reader made it: "csv", "affwild2".
       subjects_known: Whether the input says who is seen.
+      films: What was seen in films, where the pictures come from films.
     """
 
     table: pd.DataFrame
     taxonomy: Taxonomy
-    read_image: Callable[[str], bytes]
+    pictures: Pictures
     origin: str
     rejects: tuple[Reject, ...] = ()
     notes: tuple[str, ...] = ()
-    stamp: Callable[[str], str] | None = None
+    dropped: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
     reader: str = ""
     subjects_known: bool = True
+    films: FilmTables | None = None
 
     @property
     def num_rows(self) -> int:
@@ -91,26 +133,29 @@ class Annotations:
         return len(self.table) + rejects_lib.num_rows(self.rejects)
 
 
-def complete(table: pd.DataFrame, taxonomy: Taxonomy, source: str) -> pd.DataFrame:
+def complete(
+    table: pd.DataFrame, taxonomy: Taxonomy, source: str, origin: str = ""
+) -> pd.DataFrame:
     """Returns the table with every column, in order and of the documented type.
 
     Args:
       table: At least a `key` column; any of the others.
       taxonomy: Its action units become columns.
       source: Value of the `source` column where the table has none.
+      origin: Value of the `origin` column where the table has none.
 
     Returns:
       A new table; the columns of units outside the taxonomy are gone.
     """
     columns = {}
-    for name, default in {**DEFAULTS, "source": source}.items():
+    for name, default in {**DEFAULTS, "source": source, "origin": origin}.items():
         if name in table:
             columns[name] = table[name].to_numpy()
-        elif name in ("clip", "subject"):
-            columns[name] = columns["key" if name == "clip" else "clip"]
+        elif name in _SAME_AS:
+            columns[name] = columns[_SAME_AS[name]]
         else:
             columns[name] = [default] * len(table)
-    for name in ("key", "clip", "split", "source", "subject", "video"):
+    for name in _TEXTS:
         columns[name] = np.array([str(v) for v in columns[name]], object)
     # pandas writes a missing string as None or as NaN, depending on its version.
     columns["expression"] = np.array(
@@ -121,50 +166,30 @@ def complete(table: pd.DataFrame, taxonomy: Taxonomy, source: str) -> pd.DataFra
     for name in ("valence", "arousal", *taxonomy.action_units):
         values = table[name] if name in table else np.full(len(table), np.nan)
         columns[name] = np.asarray(values, np.float64)
+    for name in SAMPLING.values():
+        if name in table:
+            columns[name] = np.asarray(table[name], np.float64)
     series = {name: pd.Series(v, dtype=v.dtype) for name, v in columns.items()}
     return pd.DataFrame(series)
 
 
-def check(annotations: Annotations) -> None:
-    """Checks what no single row can show.
+def has_label(table: pd.DataFrame, units: Sequence[str]) -> pd.Series:
+    """Returns bool [N]: whether a row has any label."""
+    labelled = table["expression"].notna() | table["valence"].notna()
+    return labelled | table[list(units)].notna().any(axis=1)
 
-    Raises:
-      UserError: If the table is empty, a key occurs twice, a split or source is
-        misnamed, or a clip or a subject lies in two splits.
-    """
-    table, origin = annotations.table, annotations.origin
-    if table.empty:
-        raise UserError(
-            "A data set must have at least one usable row. "
-            f"Received: {origin} with {annotations.num_rows} rows, all rejected."
-            + _first_reject(annotations.rejects)
-        )
-    repeated = table[table["key"].duplicated(keep=False)]
-    if not repeated.empty:
-        key = repeated["key"].iloc[0]
-        rows = ", ".join(str(r) for r in repeated.loc[repeated["key"] == key, "row"])
-        raise UserError(
-            f"A picture must be listed once. Received: {key!r} in lines {rows} of "
-            f"{origin} ({repeated['key'].nunique()} such pictures). "
-            "Put all its labels into one row."
-        )
-    for field, wrong in (
-        ("split", [s for s in table["split"].unique() if s not in SPLITS]),
-        (
-            "source",
-            [s for s in table["source"].unique() if not SOURCE_NAME.fullmatch(s)],
-        ),
-    ):
-        if wrong:
-            rule = f"be one of {', '.join(SPLITS)}"
-            if field == "source":
-                rule = "consist of letters, digits, '_' and '-'"
-            raise UserError(
-                f"A {field} must {rule}. Received: {field}={wrong[0]!r} in {origin}, "
-                f"{_line(table, field, wrong[0])}. Correct the name."
-            )
-    _check_one_each(table, ["clip"], ["split", "source", "subject", "video"], origin)
-    _check_one_each(table, ["source", "subject"], ["split"], origin)
+
+def sum_of_dropped(
+    parts: Sequence[Mapping[str, Mapping[str, int]]],
+) -> dict[str, dict[str, int]]:
+    """Returns the counts of several `Annotations.dropped`, added up."""
+    total: dict[str, dict[str, int]] = {}
+    for part in parts:
+        for split, reasons in part.items():
+            of_split = total.setdefault(split, {})
+            for reason, number in reasons.items():
+                of_split[reason] = of_split.get(reason, 0) + int(number)
+    return total
 
 
 def frame(row: NamedTuple, units: Sequence[str], image: bytes) -> Frame:
@@ -187,35 +212,11 @@ def frame(row: NamedTuple, units: Sequence[str], image: bytes) -> Frame:
     )
 
 
-def _check_one_each(
-    table: pd.DataFrame, keys: list[str], values: list[str], origin: str
-) -> None:
-    """Raises where rows with the same keys disagree on a value."""
-    for value in values:
-        pairs = table[[*keys, value, "row"]].drop_duplicates([*keys, value])
-        twice = pairs[pairs.duplicated(keys, keep=False)]
-        if twice.empty:
-            continue
-        name = twice.iloc[0][keys[-1]]
-        mine = twice[(twice[keys] == twice.iloc[0][keys]).all(axis=1)]
-        places = " and ".join(
-            f"{getattr(row, value)!r} (line {row.row})" for row in mine.itertuples()
-        )
-        raise UserError(
-            f"A {keys[-1]} must lie in one {value}. Received: {keys[-1]}={name!r} in "
-            f"{places} of {origin}; {twice[keys].drop_duplicates().shape[0]} such "
-            f"{keys[-1]}s. Give all rows of a {keys[-1]} the same {value}."
-        )
+def sampling(row: NamedTuple) -> dict[str, float]:
+    """Returns task -> how often a row is drawn; empty where nothing says so.
 
-
-def _line(table: pd.DataFrame, field: str, value: str) -> str:
-    return f"line {table.loc[table[field] == value, 'row'].iloc[0]}"
-
-
-def _first_reject(rejects: Sequence[Reject]) -> str:
-    if not rejects:
-        return " Name a file with rows."
-    first = rejects[0]
-    return (
-        f" The first: line {first.row}, {first.field}={first.value!r}: {first.reason}."
-    )
+    Args:
+      row: A row of the table, as `itertuples` gives it.
+    """
+    numbers = {task: getattr(row, name, np.nan) for task, name in SAMPLING.items()}
+    return {task: number for task, number in numbers.items() if not np.isnan(number)}

@@ -16,7 +16,7 @@ def of_table(table: pd.DataFrame, taxonomy: Taxonomy) -> dict[str, dict[str, Any
     """Returns the counts of a manifest, split by split.
 
     Args:
-      table: The annotation columns `split`, `clip`, `source`, `subject`,
+      table: The annotation columns `split`, `clip`, `source`, `subject`, `video`,
         `expression`, `valence` and the units; one row a stored frame.
       taxonomy: Its classes and units are listed, with 0 where there is none.
     """
@@ -65,6 +65,7 @@ class Tally:
                     "split": sample.split,
                     "source": sample.source,
                     "subject": sample.subject,
+                    "video": sample.video,
                     "expression": frame.expression,
                     "valence": frame.valence,
                     **frame.action_units,
@@ -87,13 +88,16 @@ class Tally:
 
 
 def frames_per_sample(table: pd.DataFrame) -> dict[str, int]:
-    """Returns the lengths of the shortest and the longest clip."""
+    """Returns the lengths of the shortest and the longest clip, 0 where none is."""
     lengths = table["clip"].value_counts()
+    if lengths.empty:
+        return {"min": 0, "max": 0}
     return {"min": int(lengths.min()), "max": int(lengths.max())}
 
 
 def _of_split(table: pd.DataFrame, taxonomy: Taxonomy) -> dict[str, Any]:
     flags = plan.labelled(table, taxonomy.action_units)
+    films = table[table["video"] != ""]
     classes = table["expression"].value_counts()
     units = {}
     for unit in taxonomy.action_units:
@@ -106,6 +110,7 @@ def _of_split(table: pd.DataFrame, taxonomy: Taxonomy) -> dict[str, Any]:
         "frames": len(table),
         "samples": int(table["clip"].nunique()),
         "subjects": len(table[["source", "subject"]].drop_duplicates()),
+        "videos": len(films[["source", "video"]].drop_duplicates()),
         "by_source": _sorted_counts(table["source"]),
         "by_task": {task: int(flags[task].sum()) for task in taxonomy.tasks},
         "classes": {name: int(classes.get(name, 0)) for name in taxonomy.expressions},

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from affect_tf.data import records
+from affect_tf.labels.taxonomy import Taxonomy
 from tfrecords_builder import annotations as annotations_lib
 from tfrecords_builder import pictures
-from tfrecords_builder.annotations import Annotations
+from tfrecords_builder.picture_source import Pictures
 from tfrecords_builder.plan import PlannedShard
 from tfrecords_builder.rejects import Reject
 
@@ -33,31 +34,36 @@ class Written(NamedTuple):
 
 
 def encode(
-    table: pd.DataFrame, planned: PlannedShard, annotations: Annotations, size: int
+    table: pd.DataFrame,
+    planned: PlannedShard,
+    source: Pictures,
+    taxonomy: Taxonomy,
+    size: int,
 ) -> list[Written]:
     """Returns the samples of a few rows, which must be whole clips, in order.
 
     Args:
       table: Rows of a plan's table.
       planned: The shard that they belong to.
-      annotations: Where the pictures come from.
+      source: Where the pictures come from.
+      taxonomy: The vocabulary of the records.
       size: Side of the stored pictures.
     """
     clips: dict[str, list] = {}
     for row in table.itertuples(index=False):
         clips.setdefault(row.clip, []).append(row)
-    stored = _pictures(table["key"], annotations, size)
-    return [_sample(rows, planned, annotations, stored) for rows in clips.values()]
+    stored = _pictures(table["picture"].unique(), source, size)
+    return [_sample(rows, planned, taxonomy, stored) for rows in clips.values()]
 
 
 def _pictures(
-    keys: Iterable[str], annotations: Annotations, size: int
+    keys: Iterable[str], source: Pictures, size: int
 ) -> dict[str, bytes | str]:
-    """Returns, for each key, the bytes to store, or why there are none."""
+    """Returns, for each picture, the bytes to store, or why there are none."""
     found: dict[str, bytes | str] = {}
     for key in keys:
         try:
-            found[key] = pictures.prepare(annotations.read_image(key), size)
+            found[key] = pictures.prepare(source.read(key), size)
         except OSError as error:
             found[key] = f"cannot be read ({error.strerror or error})"
         except pictures.PictureError as error:
@@ -73,18 +79,17 @@ def _pictures(
 def _sample(
     rows: list,
     planned: PlannedShard,
-    annotations: Annotations,
+    taxonomy: Taxonomy,
     stored: Mapping[str, bytes | str],
 ) -> Written:
     """Encodes one clip without the frames that have no readable picture."""
-    taxonomy = annotations.taxonomy
     frames, rejects = [], []
 
     def reject(row: NamedTuple, reason: str) -> None:
-        rejects.append(Reject(annotations.origin, row.row, "file", row.key, reason))
+        rejects.append(Reject(row.origin, row.row, "file", row.key, reason))
 
     for row in rows:
-        image = stored[row.key]
+        image = stored[row.picture]
         if isinstance(image, str):
             reject(row, image)
         else:
@@ -97,6 +102,8 @@ def _sample(
         subject=first.subject,
         video=first.video,
         split=first.split,
+        # Only stills have any, so those of the first frame are those of the clip.
+        sampling=annotations_lib.sampling(first),
     )
     # Every sample of a shard has its tasks. A clip that lost them goes as a whole.
     if sample.tasks != planned.tasks or not frames:

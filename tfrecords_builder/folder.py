@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
@@ -16,14 +15,15 @@ import shutil
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
-from typing import TextIO
 
 from affect_tf import files
 from affect_tf.data import manifest as manifest_lib
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
 from affect_tf.errors import UserError
+from tfrecords_builder import lock
 from tfrecords_builder import rejects as rejects_lib
+from tfrecords_builder.annotations import FilmTables
 from tfrecords_builder.plan import Plan
 from tfrecords_builder.rejects import Reject
 
@@ -31,6 +31,8 @@ from tfrecords_builder.rejects import Reject
 REJECTS_FILE = "rejected.csv"
 #: The same of a build that was refused where a finished one lies and stays.
 NEW_REJECTS_FILE = "rejected.new.csv"
+#: What was seen in films, frame by frame and film by film.
+FILM_FILES = ("frames.csv", "films.csv")
 _NOTES = ".build"
 _PLAN = "plan.json"
 
@@ -47,10 +49,9 @@ class Folder:
         self.path = pathlib.Path(path)
         self._notes = self.path / _NOTES
 
-    @property
-    def unfinished(self) -> pathlib.Path:
+    def unfinished(self, index: int) -> pathlib.Path:
         """Where a shard lies while it is written; a kill leaves it, unused."""
-        return self._notes / "unfinished.tfrecord"
+        return self._notes / f"unfinished-{index}.tfrecord"
 
     @property
     def stopped(self) -> bool:
@@ -96,7 +97,7 @@ class Folder:
                 f"Received: {str(self.path)!r} ({error.strerror}). Name another."
             ) from error
         with (self._notes / "lock").open("w") as stream:
-            if not _lock(stream):
+            if not lock.hold(stream):
                 raise UserError(
                     "A folder must be written by one build at a time. Received: "
                     f"{self.path}, which another build is writing. Wait for it."
@@ -121,7 +122,7 @@ class Folder:
             return None
         for shard in manifest.shards:
             path = self.path / shard.file
-            if not path.exists() or sha256(path) != shard.sha256:
+            if not path.exists() or files.sha256(path) != shard.sha256:
                 raise UserError(
                     "A finished folder must hold what was built. "
                     f"Received: {path}, which is missing or has changed. "
@@ -162,12 +163,15 @@ class Folder:
         files.write_text(self._notes / _PLAN, json.dumps(state))
         # The manifest goes first: without it, nobody reads half a folder.
         (self.path / manifest_lib.FILE_NAME).unlink(missing_ok=True)
-        for name in (REJECTS_FILE, NEW_REJECTS_FILE, *(set(old) - set(new))):
+        tables = (REJECTS_FILE, NEW_REJECTS_FILE, *FILM_FILES)
+        for name in (*tables, *(set(old) - set(new))):
             (self.path / name).unlink(missing_ok=True)
-        for name in (manifest_lib.FILE_NAME, REJECTS_FILE, NEW_REJECTS_FILE):
+        for name in (manifest_lib.FILE_NAME, *tables):
             files.remove_leftovers(self.path / name)
         for name in (_PLAN, *(f"{i}.json" for i in range(len(new)))):
             files.remove_leftovers(self._notes / name)
+        for path in self._notes.glob("unfinished-*.tfrecord"):
+            path.unlink()
 
     def finished_shard(
         self, index: int, plan: Plan
@@ -182,24 +186,31 @@ class Folder:
             fields = note["shard"]
             shard = Shard(**{**fields, "tasks": tuple(fields["tasks"])})
             rejects = [Reject(*fields) for fields in note["rejects"]]
-            same = note["plan"] == [plan.layout, plan.shards[index].pictures]
-            if same and sha256(self.path / shard.file) == shard.sha256:
+            same = note["plan"] == plan_note(plan, index)
+            if same and files.sha256(self.path / shard.file) == shard.sha256:
                 return shard, rejects
         except (OSError, ValueError, KeyError, TypeError):
             pass  # Absent or damaged: it is built again.
         return None
 
     def finish_shard(
-        self, index: int, plan: Plan, shard: Shard, rejects: Sequence[Reject]
+        self, index: int, plan: Sequence[str], shard: Shard, rejects: Sequence[Reject]
     ) -> None:
-        """Moves the unfinished file into its place and notes what it holds."""
+        """Moves an unfinished file into its place and notes what it holds.
+
+        Args:
+          index: Of the shard in the plan.
+          plan: What `plan_note` returns for it.
+          shard: What the file holds.
+          rejects: What could not be used for it.
+        """
         target = self.path / shard.file
         target.parent.mkdir(parents=True, exist_ok=True)
-        with self.unfinished.open("rb") as stream:
+        with self.unfinished(index).open("rb") as stream:
             os.fsync(stream.fileno())
-        files.rename(self.unfinished, target)
+        files.rename(self.unfinished(index), target)
         note = {
-            "plan": [plan.layout, plan.shards[index].pictures],
+            "plan": plan,
             "shard": dataclasses.asdict(shard),
             "rejects": rejects,
         }
@@ -218,6 +229,14 @@ class Folder:
             return path
         rejects_lib.write(path, rejects)
         return path
+
+    def write_films(self, films: FilmTables | None) -> None:
+        """Writes what was seen in films, or removes old tables where there are none."""
+        for name, table in zip(FILM_FILES, films or (None, None), strict=True):
+            if table is None:
+                (self.path / name).unlink(missing_ok=True)
+            else:
+                files.write_text(self.path / name, table.to_csv(index=False))
 
     def end(self, manifest: Manifest) -> None:
         """Writes the manifest; from here on the folder is whole."""
@@ -267,23 +286,6 @@ class Folder:
         return None
 
 
-def _lock(stream: TextIO) -> bool:
-    """Returns whether the file is ours until it is closed, or the process ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has none: two builds there are up to the user.
-        return True
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def sha256(path: pathlib.Path) -> str:
-    """Returns the checksum of a file, in hexadecimal."""
-    checksum = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            checksum.update(block)
-    return checksum.hexdigest()
+def plan_note(plan: Plan, index: int) -> list[str]:
+    """Returns what tells whether a shard of an earlier run is still wanted."""
+    return [plan.layout, plan.shards[index].pictures]

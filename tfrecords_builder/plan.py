@@ -21,6 +21,7 @@ import PIL
 import affect_tf
 from affect_tf.data.sample import SCHEMA_VERSION
 from affect_tf.labels.taxonomy import TASKS
+from tfrecords_builder import annotations as annotations_lib
 from tfrecords_builder import pictures
 from tfrecords_builder.annotations import Annotations
 from tfrecords_builder.annotations import DEFAULTS
@@ -99,11 +100,11 @@ def make(annotations: Annotations, size: int, seed: int, frames_per_shard: int) 
     order = order.drop(columns="_digest").reset_index(drop=True)
     shards = []
     edges = np.flatnonzero(group[1:] != group[:-1]) + 1
-    bounds = [0, *edges.tolist(), len(group)]
+    bounds = [0, *edges.tolist(), len(group)] if len(group) else [0]
     for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
         shards += _shards(group[start], order, start, stop, frames_per_shard)
-    if annotations.stamp is not None:
-        stamps = [annotations.stamp(key) for key in order["key"]]
+    stamps = [annotations.pictures.stamp(picture) for picture in order["picture"]]
+    if any(stamps):
         shards = [
             dataclasses.replace(
                 shard, pictures=_sha256(stamps[shard.start : shard.stop])
@@ -191,7 +192,11 @@ def _layout(
         "frames_per_shard": frames_per_shard,
     }
     checksum = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
-    for name in (*DEFAULTS, *annotations.taxonomy.action_units):
+    units = annotations.taxonomy.action_units
+    for name in (*DEFAULTS, *units, *annotations_lib.SAMPLING.values()):
+        # What no record holds, and columns that most tables lack.
+        if name in ("archive", "origin") or name not in table:
+            continue
         checksum.update(f"\0{name}\0".encode())
         values = table[name].to_numpy()
         if values.dtype == object:

@@ -85,8 +85,10 @@ def summary(manifest: Manifest, console: rich.console.Console) -> None:
     counts = manifest.counts
     console.print()
     table = _table("", manifest.splits)
-    for name in ("frames", "samples", "subjects"):
-        values = [counts[split][name] for split in manifest.splits]
+    for name in ("frames", "samples", "subjects", "videos"):
+        values = [counts[split].get(name, 0) for split in manifest.splits]
+        if name == "videos" and not any(values):
+            continue
         if name != "samples" or manifest.frames_per_sample["max"] > 1:
             table.add_row(name, *_cells(values))
     for group, title in (
@@ -101,6 +103,10 @@ def summary(manifest: Manifest, console: rich.console.Console) -> None:
             values = [counts[split][group].get(name, 0) for split in manifest.splits]
             label = "  no label" if name == "none" else title.format(name)
             table.add_row(label, *_cells(values))
+    dropped = [manifest.dropped.get(split, {}) for split in manifest.splits]
+    for reason in dict.fromkeys(name for of_split in dropped for name in of_split):
+        values = [of_split.get(reason, 0) for of_split in dropped]
+        table.add_row(f"left out: {reason.replace('_', ' ')}", *_cells(values))
     console.print(table)
     if manifest.taxonomy.expressions:
         console.print()

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import collections
 import os
 import pathlib
 from collections.abc import Iterator
 from concurrent import futures
-from typing import Any
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from affect_tf import files
 from affect_tf.data import record_decoder
+from affect_tf.data.manifest import FILE_NAME as MANIFEST
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
 from affect_tf.data.sample import check
 from affect_tf.data.sample import Sample
 from affect_tf.errors import UserError
 from tfrecords_builder import counts
+from tfrecords_builder import film_check
 from tfrecords_builder import folder
 from tfrecords_builder import pictures
-from tfrecords_builder import plan
+from tfrecords_builder import place_check
 from tfrecords_builder import rejects
+from tfrecords_builder import removal_journal
 from tfrecords_builder import report
 from tfrecords_builder.writer import Progress
 
@@ -64,9 +66,10 @@ def verify(
 
     Every file has its checksum, every record parses in the manifest's taxonomy and
     lies where it belongs and the seed put it, every picture decodes as in training
-    and has the right size, no key occurs twice, no subject lies in two splits, and
-    the counts, the lengths of the clips and the number of rejects are those of the
-    files.
+    and has the right size, no key occurs twice, no subject and no film lies in two
+    splits, and the counts, the lengths of the clips and the number of rejects are
+    those of the files. The tables of films, where there are any, do not contradict
+    the records or each other.
 
     Args:
       directory: The folder.
@@ -77,9 +80,10 @@ def verify(
       What is wrong, in order of files and records; nothing where all is well.
 
     Raises:
-      UserError: If there is no readable manifest.
+      UserError: If there is no readable manifest, or the folder is not finished.
     """
     root = pathlib.Path(directory)
+    removal_journal.check_none_stopped(root)
     if folder.Folder(directory).stopped:
         raise UserError(
             "A folder must be finished to be verified. Received: "
@@ -103,6 +107,7 @@ def verify(
             reading.add(file, None, STRANGER)
     reading.compare_counts()
     reading.compare_rejects()
+    reading.compare_films()
     return tuple(reading.problems)
 
 
@@ -113,10 +118,8 @@ class _Reading:
         self._root = root
         self._manifest = manifest
         self._tally = counts.Tally(manifest.taxonomy)
-        self._last: dict[tuple[Any, ...], tuple[int, str]] = {}
-        self._unordered: set[str] = set()
-        self._keys: dict[str, str] = {}
-        self._splits: dict[tuple[str, str], str] = {}
+        self._places = place_check.Places(manifest)
+        self._films = film_check.FilmCheck(root, manifest)
         self.problems: list[Problem] = []
 
     def add(self, file: str, record: int | None, reason: str) -> None:
@@ -131,7 +134,7 @@ class _Reading:
         if path.stat().st_size != shard.bytes:
             size = path.stat().st_size
             self.add(shard.file, None, f"has {size} bytes instead of {shard.bytes}")
-        elif folder.sha256(path) != shard.sha256:
+        elif files.sha256(path) != shard.sha256:
             self.add(shard.file, None, "has another checksum than when it was built")
         index, frames = 0, 0
         batch: list[bytes] = []
@@ -152,24 +155,25 @@ class _Reading:
             if is_ != was:
                 number = report.counted(is_, noun)
                 self.add(shard.file, None, f"has {number} instead of {was:,}")
-        if shard.file in self._unordered:
+        if shard.file in self._places.unordered:
             seed = self._manifest.seed
             self.add(shard.file, None, f"is not in the order of seed {seed}")
 
     def compare_counts(self) -> None:
         """Compares the manifest's counts with those of the records."""
+        for reason in place_check.manifest_faults(self._manifest):
+            self.add(MANIFEST, None, reason)
         if self.problems:
             return  # They differ because of those.
         found = self._tally.total
-        # One subject may be in several shards.
-        subjects = collections.Counter(self._splits.values())
+        # One subject or film may be in several shards.
         for split in found:
-            found[split]["subjects"] = subjects[split]
-        lengths = self._tally.lengths
+            found[split] |= self._places.counts(split)
+        lengths = self._tally.lengths or {"min": 0, "max": 0}
         stated = self._manifest.frames_per_sample
         if stated != lengths:
             self.add(
-                "manifest.json",
+                MANIFEST,
                 None,
                 f"states frames_per_sample={stated}, but the records have {lengths}",
             )
@@ -177,9 +181,11 @@ class _Reading:
             ours = found.get(split, {})
             theirs = self._manifest.counts.get(split, {})
             for name in [*dict.fromkeys([*ours, *theirs])]:
+                if name == "videos" and name not in theirs:
+                    continue  # Older folders do not count them.
                 if ours.get(name) != theirs.get(name):
                     self.add(
-                        "manifest.json",
+                        MANIFEST,
                         None,
                         f"counts {name}={theirs.get(name)} in {split}, but the records "
                         f"hold {ours.get(name)}",
@@ -197,6 +203,11 @@ class _Reading:
                 f"lists {report.counted(listed, 'row')}, but the manifest counts "
                 f"{stated:,}",
             )
+
+    def compare_films(self) -> None:
+        """Compares the tables of films with the records and with each other."""
+        for file, reason in self._films.table_faults():
+            self.add(file, None, reason)
 
     def _records(self, shard: Shard) -> Iterator[bytes]:
         """Yields the records of a file as far as they can be read."""
@@ -218,8 +229,10 @@ class _Reading:
         results = [one for some in executor.map(self._examined, chunks) for one in some]
         for offset, (sample, faults) in enumerate(results):
             if sample is not None:
-                faults = [*faults, *self._misplaced(sample, shard)]
+                faults += self._places.faults(sample, shard)
+                faults += self._films.sample_faults(sample)
                 frames += len(sample.frames)
+                self._tally.take(sample)
             for reason in faults:
                 self.add(shard.file, first + offset, reason)
         return frames
@@ -251,23 +264,3 @@ class _Reading:
             if not is_valid:
                 faults.append(f"{name} {pictures.UNREADABLE}")
         return found
-
-    def _misplaced(self, sample: Sample, shard: Shard) -> Iterator[str]:
-        """Yields what sets a sample apart from its shard and the other samples."""
-        for name in ("split", "source", "tasks"):
-            is_, expected = getattr(sample, name), getattr(shard, name)
-            if is_ != expected:
-                yield f"{sample.key!r} has {name}={is_!r} in a file of {expected!r}"
-        group = (shard.split, shard.source, shard.tasks)
-        place = (plan.digest(sample.key, self._manifest.seed), sample.key)
-        if place < self._last.get(group, place):
-            self._unordered.add(shard.file)
-        self._last[group] = place
-        if sample.key in self._keys:
-            yield f"{sample.key!r} is also in {self._keys[sample.key]}"
-        self._keys[sample.key] = shard.file
-        who = (sample.source, sample.subject)
-        split = self._splits.setdefault(who, sample.split)
-        if split != sample.split:
-            yield f"subject {sample.subject!r} is in {split} and in {sample.split}"
-        self._tally.take(sample)

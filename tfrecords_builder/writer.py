@@ -1,48 +1,36 @@
-"""From annotations to shards and a manifest.
-
-Threads read, check and encode the pictures; one thread writes, in the order of the
-plan, so the bytes do not depend on how many there are.
-"""
+"""From annotations to shards and a manifest."""
 
 from __future__ import annotations
 
-import collections
 import os
-from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent import futures
 from typing import Protocol
-
-import numpy as np
-import pandas as pd
-import tensorflow as tf
 
 import affect_tf
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
 from affect_tf.errors import UserError
 from tfrecords_builder import annotations as annotations_lib
+from tfrecords_builder import checks
 from tfrecords_builder import counts
 from tfrecords_builder import encoder
 from tfrecords_builder import folder as folder_lib
 from tfrecords_builder import plan as plan_lib
 from tfrecords_builder import rejects as rejects_lib
+from tfrecords_builder import shards
 from tfrecords_builder.annotations import Annotations
 from tfrecords_builder.folder import Folder
 from tfrecords_builder.plan import Plan
 from tfrecords_builder.plan import PlannedShard
 from tfrecords_builder.rejects import Reject
+from tfrecords_builder.runners import Runner
+from tfrecords_builder.shards import Job
 
 #: Defaults of `build`, and of the command line.
 SIZE = 112
 FRAMES_PER_SHARD = 8192
 MAX_REJECTS = 0.01
-
-#: Frames that a thread takes at once: enough to make the hand-over cheap.
-_CHUNK = 32
-#: Chunks in flight for each thread; together with `_CHUNK` it bounds the memory.
-_AHEAD = 4
 
 
 class Progress(Protocol):
@@ -63,6 +51,7 @@ def build(
     max_rejects: float = MAX_REJECTS,
     overwrite: bool = False,
     progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> Manifest:
     """Writes annotations as TFRecords, or finishes what a stopped build began.
 
@@ -76,6 +65,8 @@ def build(
       max_rejects: Share of the input's rows that may be rejected.
       overwrite: Whether another build in the folder may be replaced.
       progress: Called now and then, from this thread.
+      runner: Who writes the shards; by default threads of this process. Others must
+        see `out` and the pictures under the same paths.
 
     Returns:
       The manifest, which is also in the folder. Where the same build was finished
@@ -90,7 +81,7 @@ def build(
     folder.check()
     if annotations.table.empty:
         folder.write_rejects(annotations.rejects)
-    annotations_lib.check(annotations)
+    checks.check(annotations)
     plan = plan_lib.make(annotations, size, seed, frames_per_shard)
     # Looked up before the folder is held: a finished one may lie on a read-only disk.
     manifest = None if overwrite else folder.finished_build(plan)
@@ -102,21 +93,64 @@ def build(
         _check_rejects(folder, annotations, annotations.rejects, max_rejects)
         folder.begin(plan, overwrite)
         workers = workers or os.cpu_count() or 1
-        shards, rejects = _write_shards(folder, plan, annotations, workers, progress)
+        written, rejects = _write_shards(
+            folder, plan, annotations, workers, progress, runner
+        )
         everything = [*annotations.rejects, *rejects]
         _check_rejects(folder, annotations, everything, max_rejects)
         folder.write_rejects(everything)
-        shards = [shard for shard in shards if shard.samples]
-        _check_splits(folder, plan, shards)
-        manifest = _manifest(plan, annotations, shards, rejects)
+        written = [shard for shard in written if shard.samples]
+        _check_splits(folder, plan, written)
+        folder.write_films(annotations.films)
+        manifest = _manifest(plan, annotations, written, rejects)
         folder.end(manifest)
     return manifest
+
+
+def dry_run(
+    annotations: Annotations,
+    out: str | os.PathLike[str],
+    *,
+    size: int = SIZE,
+    seed: int = 0,
+    frames_per_shard: int = FRAMES_PER_SHARD,
+    max_rejects: float = MAX_REJECTS,
+) -> Manifest:
+    """Returns what `build` would write, as far as that follows from the table.
+
+    No picture is read and nothing is written; shards have no size or checksum.
+
+    Raises:
+      UserError: Where `build` would raise one before it reads pictures, but for what
+        the folder holds and the number of rejects.
+    """
+    _check_options(size, frames_per_shard, None, max_rejects)
+    Folder(out).check()
+    checks.check(annotations)
+    plan = plan_lib.make(annotations, size, seed, frames_per_shard)
+    clips = plan.table["clip"].to_numpy()
+    planned_shards = []
+    for planned in plan.shards:
+        rows = slice(planned.start, planned.stop)
+        planned_shards.append(
+            Shard(
+                file=planned.file,
+                split=planned.split,
+                source=planned.source,
+                tasks=planned.tasks,
+                samples=len(plan_lib.clip_starts(clips[rows])),
+                frames=planned.stop - planned.start,
+                bytes=0,
+                sha256="",
+            )
+        )
+    return _manifest(plan, annotations, planned_shards, ())
 
 
 def _manifest(
     plan: Plan,
     annotations: Annotations,
-    shards: Sequence[Shard],
+    written: Sequence[Shard],
     rejects: Sequence[Reject],
 ) -> Manifest:
     """Returns the manifest of a finished plan, less the frames that were rejected."""
@@ -124,7 +158,7 @@ def _manifest(
     everything = [*annotations.rejects, *rejects]
     return Manifest(
         taxonomy=annotations.taxonomy,
-        shards=tuple(shards),
+        shards=tuple(written),
         counts=counts.of_table(table, annotations.taxonomy),
         seed=plan.seed,
         frames_per_sample=counts.frames_per_sample(table),
@@ -132,6 +166,8 @@ def _manifest(
         created_by=f"affect_tf {affect_tf.__version__}",
         rejected=rejects_lib.num_rows(everything),
         fingerprint=plan.fingerprint,
+        dropped=annotations_lib.sum_of_dropped([annotations.dropped]),
+        sampling=tuple(t for t, c in annotations_lib.SAMPLING.items() if c in table),
         reader=annotations.reader,
         subjects_known=annotations.subjects_known,
     )
@@ -159,36 +195,55 @@ def _write_shards(
     annotations: Annotations,
     workers: int,
     progress: Progress | None,
+    runner: Runner | None,
 ) -> tuple[list[Shard], list[Reject]]:
     """Writes every shard that an earlier run did not finish."""
-    shards, rejects, done = [], [], 0
-    total = len(plan.table)
+    done = 0
 
     def advance(frames: int, kept: bool = False) -> None:
         nonlocal done
         done += frames
         if progress is not None:
-            progress(done, total, kept)
+            progress(done, len(plan.table), kept)
 
-    def encode(table: pd.DataFrame, planned: PlannedShard) -> futures.Future:
-        return executor.submit(encoder.encode, table, planned, annotations, plan.size)
+    finished: dict[int, tuple[Shard, list[Reject]]] = {}
+    for index, planned in enumerate(plan.shards):
+        earlier = folder.finished_shard(index, plan)
+        if earlier and _same_rejects(earlier[1], planned, plan, annotations):
+            finished[index] = earlier
+            advance(planned.stop - planned.start, kept=True)
+    left = [index for index in range(len(plan.shards)) if index not in finished]
+    jobs = (_job(index, folder, plan, annotations) for index in left)
+    if runner is not None:
+        results = runner.map(shards.write_alone, [*jobs])
+        for index, result in zip(left, results, strict=True):
+            finished[index] = result
+            advance(plan.shards[index].stop - plan.shards[index].start)
+    else:
+        executor = futures.ThreadPoolExecutor(workers)
+        try:
+            for job in jobs:
+                result = shards.write(job, executor, workers, advance)
+                finished[job.index] = result
+        finally:
+            # On Ctrl-C, what has not begun never does.
+            executor.shutdown(cancel_futures=True)
+    ordered = [finished[index] for index in range(len(plan.shards))]
+    return [shard for shard, _ in ordered], [r for _, found in ordered for r in found]
 
-    executor = futures.ThreadPoolExecutor(workers)
-    try:
-        for index, planned in enumerate(plan.shards):
-            finished = folder.finished_shard(index, plan)
-            if finished and _same_rejects(finished[1], planned, plan, annotations):
-                advance(planned.stop - planned.start, kept=True)
-            else:
-                samples = _samples(planned, plan.table, encode, _AHEAD * workers)
-                finished = _write_shard(folder, planned, samples, advance)
-                folder.finish_shard(index, plan, *finished)
-            shards.append(finished[0])
-            rejects += finished[1]
-    finally:
-        # On Ctrl-C, what has not begun never does.
-        executor.shutdown(cancel_futures=True)
-    return shards, rejects
+
+def _job(index: int, folder: Folder, plan: Plan, annotations: Annotations) -> Job:
+    planned = plan.shards[index]
+    return Job(
+        folder=os.path.abspath(folder.path),
+        index=index,
+        planned=planned,
+        plan=tuple(folder_lib.plan_note(plan, index)),
+        table=plan.table.iloc[planned.start : planned.stop],
+        pictures=annotations.pictures,
+        taxonomy=annotations.taxonomy,
+        size=plan.size,
+    )
 
 
 def _same_rejects(
@@ -200,74 +255,10 @@ def _same_rejects(
     rows = plan.table.iloc[planned.start : planned.stop]
     clips = rows.loc[rows["key"].isin({reject.value for reject in rejects}), "clip"]
     rows = rows[rows["clip"].isin(clips)]
-    again = encoder.encode(rows, planned, annotations, plan.size)
+    again = encoder.encode(
+        rows, planned, annotations.pictures, annotations.taxonomy, plan.size
+    )
     return [reject for sample in again for reject in sample.rejects] == rejects
-
-
-def _write_shard(
-    folder: Folder,
-    planned: PlannedShard,
-    samples: Iterator[encoder.Written],
-    advance: Callable[[int], None],
-) -> tuple[Shard, list[Reject]]:
-    """Writes one shard into the folder's unfinished file."""
-    rejects, num_samples, num_frames = [], 0, 0
-    path = folder.unfinished
-    try:
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for sample in samples:
-                rejects += sample.rejects
-                if sample.record is not None:
-                    writer.write(sample.record)
-                    num_samples += 1
-                    num_frames += sample.frames
-                advance(sample.rows)
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"A shard must fit on the disk. Received: {error.message} while writing "
-            f"{planned.file}. Make room and give the same command again: finished "
-            "shards are kept."
-        ) from error
-    shard = Shard(
-        file=planned.file,
-        split=planned.split,
-        source=planned.source,
-        tasks=planned.tasks,
-        samples=num_samples,
-        frames=num_frames,
-        bytes=path.stat().st_size,
-        sha256=folder_lib.sha256(path),
-    )
-    return shard, rejects
-
-
-def _samples(
-    planned: PlannedShard,
-    table: pd.DataFrame,
-    encode: Callable[..., futures.Future],
-    ahead: int,
-) -> Iterator[encoder.Written]:
-    """Yields the samples of a shard in order, encoded by threads.
-
-    Args:
-      planned: The shard.
-      table: The plan's.
-      encode: Starts the encoding of a few rows of it.
-      ahead: How many such calls may be under way.
-    """
-    starts = plan_lib.clip_starts(
-        table["clip"].to_numpy()[planned.start : planned.stop]
-    )
-    # Whole clips, about `_CHUNK` frames at once.
-    starts = starts[np.r_[True, np.diff(starts // _CHUNK) > 0]] + planned.start
-    chunks = zip(starts, [*starts[1:], planned.stop], strict=True)
-    waiting = collections.deque()
-    for start, stop in chunks:
-        waiting.append(encode(table.iloc[start:stop], planned))
-        if len(waiting) > ahead:
-            yield from waiting.popleft().result()
-    while waiting:
-        yield from waiting.popleft().result()
 
 
 def _check_rejects(
@@ -275,7 +266,7 @@ def _check_rejects(
 ) -> None:
     """Raises where there are too many, and writes their list."""
     count, total = rejects_lib.num_rows(rejects), annotations.num_rows
-    if count > limit * total or count == total:
+    if rejects and (count > limit * total or count == total):
         first, path = rejects[0], folder.write_rejects(rejects)
         raise UserError(
             f"At most {limit:.2%} of the rows may be rejected, and never all. "
@@ -286,9 +277,9 @@ def _check_rejects(
         )
 
 
-def _check_splits(folder: Folder, plan: Plan, shards: Sequence[Shard]) -> None:
+def _check_splits(folder: Folder, plan: Plan, written: Sequence[Shard]) -> None:
     """Raises where a split has lost every picture."""
-    kept = {shard.split for shard in shards}
+    kept = {shard.split for shard in written}
     lost = [shard.split for shard in plan.shards if shard.split not in kept]
     if lost:
         rows = (plan.table["split"] == lost[0]).sum()

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from affect_tf.data import images
 from affect_tf.data import records
+from affect_tf.data import sampling
 from affect_tf.data.augment import Augmentation
 from affect_tf.data.batch import Batch
 from affect_tf.data.manifest import Manifest
@@ -25,9 +26,6 @@ from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import TASKS
 from affect_tf.labels.taxonomy import Taxonomy
 
-#: Shards read at once; records of one group are hashed over its shards, so reading
-#: some at a time and shuffling what comes out is a full shuffle.
-_OPEN_SHARDS = 16
 #: Clips parsed at once where records hold several frames.
 _CLIPS_AT_ONCE = 64
 _PASSES = 2**31
@@ -45,9 +43,12 @@ class Source:
       keep_shared: Whether labels of other tasks are kept beside the primary one.
         Without them (Vu et al. 2021, Eq. 9) a sample teaches its primary task only.
       share: Parts of the batch that it fills.
+      balanced: Whether a sample is drawn as often as the data say
+        (--balance_as=weights of the builder), instead of once a pass.
 
     Raises:
-      ValueError: If the task is unknown or the share is not positive.
+      ValueError: If the task is unknown, a field needs a task that is not there, or
+        the share is not positive.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Source:
     origins: tuple[str, ...] = ("*",)
     keep_shared: bool = True
     share: int = 1
+    balanced: bool = False
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -68,11 +70,15 @@ class Source:
                 "Source.share must be a positive whole number. "
                 f"Received: share={self.share}. Leave the source out instead."
             )
-        if self.task is None and not self.keep_shared:
-            raise ValueError(
-                "Source.keep_shared=False must come with a primary task. "
-                "Received: task=None. Name the task whose labels are kept."
-            )
+        for field, needs in (
+            ("keep_shared=False", not self.keep_shared),
+            ("balanced=True", self.balanced),
+        ):
+            if needs and self.task is None:
+                raise ValueError(
+                    f"Source.{field} must come with a primary task. "
+                    "Received: task=None. Name the task."
+                )
 
     def masked(self, rows: records.Rows) -> records.Rows:
         """Returns the rows with the labels that this source lets through."""
@@ -202,17 +208,19 @@ class Faces:
     ) -> tf.data.Dataset:
         """Returns an endless data set of `rows` rows of one source at a time."""
         files, count = self._files("train", source), self._count(source)
+        if source.balanced:
+            shards = self._shards("train", source)
+            draws = sampling.draws(self.directory, self.manifest, shards, source.task)
 
         def one_pass(index: tf.Tensor) -> tf.data.Dataset:
             # The global seed must not reach the order of the samples; a shuffle
             # mixes it in, and cannot be built at all when it is 0.
             index.graph.seed = 1
             pass_seed = index * 1_000_003 + seed
-            shards = tf.data.Dataset.from_tensor_slices(files)
-            shards = shards.shuffle(len(files), pass_seed, False)
-            elements = shards.interleave(
-                tf.data.TFRecordDataset, cycle_length=min(_OPEN_SHARDS, len(files))
-            )
+            if source.balanced:
+                elements = draws.one_pass(pass_seed)
+            else:
+                elements = sampling.each_once(files, pass_seed)
             if not self._stills:
                 elements = elements.batch(_CLIPS_AT_ONCE).map(self._parse).unbatch()
             return elements.shuffle(self.shuffle_buffer, pass_seed + 1, False)

@@ -54,7 +54,7 @@ class Manifest:
     Attributes:
       taxonomy: The vocabulary that the records are encoded with.
       shards: Every file, in order of name.
-      counts: split -> frames, samples, subjects (numbers); by_source, by_task,
+      counts: split -> frames, samples, subjects, videos (numbers); by_source, by_task,
         label_sets ("expr+va", or "none") and classes (frames of each); and
         action_units, name -> {labelled, positive} frames.
       seed: Seed of the order of the samples (and of a split made by the builder).
@@ -63,8 +63,11 @@ class Manifest:
       created_by: Program and version.
       rejected: Rows of the input that are listed in `rejected.csv`.
       fingerprint: Of the plan and the pictures that the shards were built from.
-      reader: The builder's reader that made the table, "csv" or "synthetic"; empty
-        in folders from before it was noted.
+      dropped: split -> reason -> frames that were left out although nothing is wrong
+        with them: "no_image", "invalid_label_only".
+      sampling: The tasks for which the records say how often they are to be drawn.
+      reader: The builder's readers that made the table, "csv" or "affwild2+disfa";
+        empty in folders from before it was noted.
       subjects_known: Whether the input said who is seen. Where it is False, every
         sample is a subject of its own: one person may be in both splits.
       schema_version: Of the records and of this file.
@@ -79,6 +82,8 @@ class Manifest:
     created_by: str = ""
     rejected: int = 0
     fingerprint: str = ""
+    dropped: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    sampling: tuple[str, ...] = ()
     reader: str = ""
     subjects_known: bool = True
     schema_version: int = SCHEMA_VERSION
@@ -116,6 +121,7 @@ class Manifest:
                 Shard(**{**shard, "tasks": tuple(shard["tasks"])})
                 for shard in fields["shards"]
             )
+            fields["sampling"] = tuple(fields.get("sampling", ()))
             return cls(**fields)
         except (ValueError, KeyError, TypeError) as error:
             raise _damaged(path, error) from error

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from affect_tf.data.sample import Frame
+from affect_tf.data.sample import MAX_SAMPLING
 from affect_tf.data.sample import Sample
 from affect_tf.labels.taxonomy import Taxonomy
 
@@ -23,7 +24,8 @@ def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
 
     Raises:
       ValueError: If these are not the bytes of a sample in this vocabulary, a mask is
-        neither 0 nor 1, or a label lies below a mask of 0.
+        neither 0 nor 1, a label lies below a mask of 0, or a number of `sampling` is
+        none.
     """
     try:
         feature = tf.train.Example.FromString(serialized).features.feature
@@ -43,6 +45,7 @@ def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
             _frame(image, {name: rows[t] for name, rows in columns.items()}, taxonomy)
             for t, image in enumerate(images)
         ),
+        sampling=_sampling(feature, taxonomy),
         **{
             name: _text(feature, name)
             for name in ("key", "source", "subject", "video", "split")
@@ -135,3 +138,20 @@ def _text(feature: Mapping[str, tf.train.Feature], name: str) -> str:
             f"Received: {len(values)}. Build the data again."
         )
     return values[0].decode()
+
+
+def _sampling(
+    feature: Mapping[str, tf.train.Feature], taxonomy: Taxonomy
+) -> dict[str, float]:
+    """Returns task -> how often it is drawn; empty where the record does not say."""
+    if "sampling" not in feature:
+        return {}
+    numbers = feature["sampling"].float_list.value
+    odd = [number for number in numbers if not 0 <= number <= MAX_SAMPLING]
+    if odd or len(numbers) != len(taxonomy.tasks):
+        raise ValueError(
+            f"Feature 'sampling' of a record must hold {len(taxonomy.tasks)} numbers "
+            f"in [0, {MAX_SAMPLING:g}], one for each task. "
+            f"Received: {list(numbers)}. Build the data again."
+        )
+    return dict(zip(taxonomy.tasks, numbers, strict=True))

@@ -10,9 +10,12 @@ data and not a number that means "missing":
     expr        int64  [T]     class index; with expr_mask [T]
     au          int64  [T*U]   0 or 1, frame by frame; with au_mask [T*U]
     va          float  [T*2]   valence, arousal in [-1, 1]; with va_mask [T]
+    sampling    float  [J]     how often a balanced stream of each task draws it
 
-Indices are positions in the taxonomy of the manifest beside the shards. A task
-that this taxonomy lacks has no features.
+Indices are positions in the taxonomy of the manifest beside the shards, whose J tasks
+are in the order of `Taxonomy.tasks`. A task that this taxonomy lacks has no features.
+`sampling` is there only where the data set was balanced by weights; without it every
+number is 1.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from affect_tf.data.sample import Sample
 from affect_tf.data.sample import SCHEMA_VERSION
 from affect_tf.labels.taxonomy import Taxonomy
 
-__all__ = ["SCHEMA_VERSION", "Frame", "Rows", "Sample", "encode", "parse"]
+__all__ = ["SCHEMA_VERSION", "Frame", "Rows", "Sample", "encode", "parse", "sampling"]
 
 _CLIP_FEATURES = ("key", "source", "subject", "video", "split")
 
@@ -74,7 +77,8 @@ def encode(sample: Sample, taxonomy: Taxonomy) -> bytes:
 
     Raises:
       ValueError: If a label is out of range or missing from `taxonomy`, valence
-        comes without arousal, or the sample has no frame, key or picture.
+        comes without arousal, a number of `sampling` is none, or the sample has no
+        frame, key or picture.
     """
     check(sample, taxonomy)
     frames = sample.frames
@@ -99,6 +103,9 @@ def encode(sample: Sample, taxonomy: Taxonomy) -> bytes:
         pairs = [(f.valence or 0.0, f.arousal or 0.0) for f in frames]
         features["va"] = _floats([value for pair in pairs for value in pair])
         features["va_mask"] = _integers([int(f.valence is not None) for f in frames])
+    if sample.sampling:
+        numbers = [sample.sampling.get(task, 1.0) for task in taxonomy.tasks]
+        features["sampling"] = _floats(numbers)
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
@@ -156,6 +163,26 @@ def parse(serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy) -> Rows:
             for name in ("key", "subject", "video", "source")
         },
     )
+
+
+def sampling(serialized: tf.Tensor, stored: Taxonomy) -> tf.Tensor:
+    """Returns how often balanced streams draw each of a batch of records.
+
+    Reads nothing else of them, so it costs little.
+
+    Args:
+      serialized: string [N]. Serialized samples; N may be 0.
+      stored: The vocabulary that they were encoded with.
+
+    Returns:
+      float32 [N, J], a column a task of `stored`; 1 where a record has no numbers.
+
+    Raises:
+      tf.errors.InvalidArgumentError: If a record is not in the schema.
+    """
+    width = len(stored.tasks)
+    feature = tf.io.FixedLenFeature([width], tf.float32, [1.0] * width)
+    return tf.io.parse_example(serialized, {"sampling": feature})["sampling"]
 
 
 def _specification(stored: Taxonomy, wanted: Taxonomy) -> dict[str, object]:

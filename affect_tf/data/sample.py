@@ -12,6 +12,9 @@ from affect_tf.labels.taxonomy import Taxonomy
 #: Version of the stored records. It goes up when older ones can no longer be read.
 SCHEMA_VERSION = 1
 
+#: The largest of a record's sampling numbers; far above what any balancing gives.
+MAX_SAMPLING = 1e9
+
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
@@ -55,6 +58,8 @@ class Sample:
       subject: Who is seen; unique within `source`.
       video: The film that it is cut from; empty for a still.
       split: "train", "validation" or "test".
+      sampling: task -> how often a balanced stream of that task draws it, where 1 is
+        the mean; empty where nothing was balanced, which draws every sample once.
     """
 
     key: str
@@ -63,6 +68,7 @@ class Sample:
     subject: str
     video: str = ""
     split: str = "train"
+    sampling: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -80,7 +86,8 @@ def check(sample: Sample, taxonomy: Taxonomy) -> None:
 
     Raises:
       ValueError: If a label is out of range or missing from `taxonomy`, valence
-        comes without arousal, or the sample has no frame, key or picture.
+        comes without arousal, a number of `sampling` is none, or the sample has no
+        frame, key or picture.
     """
     for field in ("key", "source", "split", "frames"):
         if not getattr(sample, field):
@@ -99,6 +106,7 @@ def check(sample: Sample, taxonomy: Taxonomy) -> None:
             taxonomy.expression_index(frame.expression)
         _check_action_units(frame, sample.key, taxonomy)
         _check_valence_arousal(frame, sample.key, taxonomy)
+    _check_sampling(sample, taxonomy)
 
 
 def _check_action_units(frame: Frame, key: str, taxonomy: Taxonomy) -> None:
@@ -133,3 +141,19 @@ def _check_valence_arousal(frame: Frame, key: str, taxonomy: Taxonomy) -> None:
             f"Received: valence={pair[0]}, arousal={pair[1]} in {key!r}. "
             "Set has_va=True."
         )
+
+
+def _check_sampling(sample: Sample, taxonomy: Taxonomy) -> None:
+    for task, number in sample.sampling.items():
+        if task not in taxonomy.tasks:
+            raise ValueError(
+                f"A sampling number must be of a task of taxonomy {taxonomy.name!r}. "
+                f"Received: {task!r} in {sample.key!r}. "
+                f"{taxonomy_lib.closest(task, taxonomy.tasks)}"
+            )
+        if not 0 <= number <= MAX_SAMPLING:
+            raise ValueError(
+                f"A sampling number must lie in [0, {MAX_SAMPLING:g}]. "
+                f"Received: {task}={number!r} in {sample.key!r}. "
+                "Balance the data again; 1 draws a sample once."
+            )

@@ -21,6 +21,7 @@ from tests.tfrecords_builder.conftest import picture
 from tests.tfrecords_builder.conftest import ROWS
 from tests.tfrecords_builder.conftest import SIZE
 from tfrecords_builder import pictures
+from tfrecords_builder import shards
 from tfrecords_builder import writer
 from tfrecords_builder.readers import csv_folder
 
@@ -109,7 +110,7 @@ def test_the_bytes_do_not_depend_on_workers_or_on_the_order_of_the_rows(data):
 
 def test_many_threads_write_in_the_order_of_the_plan(data, monkeypatch):
     # More rows than the threads hold at once: 4 * 2 chunks of 8.
-    monkeypatch.setattr(writer, "_CHUNK", 8)
+    monkeypatch.setattr(shards, "_CHUNK", 8)
     names = [f"f{i}.png" for i in range(160)]
     for i, name in enumerate(names):
         (data.images / name).write_bytes(picture(i, kind="PNG"))

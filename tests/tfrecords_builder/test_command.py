@@ -59,6 +59,10 @@ def test_verify_names_the_file_and_ends_with_status_1(data, capsys):
         (["--dataset=csv", "--out=x", "--cvs=y"], "Did you mean '--csv'"),
         (["--dataset=afew", "--out=x"], "invalid choice: 'afew'"),
         (["--dataset=synthetic", "--out=x", "--csv=y"], "come with --dataset=csv"),
+        (["--csv=y", "--dataset=csv", "--out=x"], "--dataset=csv, and after it"),
+        (["--dataset=csv", "--validation_fraction=.5"], "required: --out"),
+        (["--dataset=synthetic"] * 2 + ["--out=x"], "'synthetic' twice"),
+        (["--dataset=affwild2", "--out=x"], "must come with --root"),
         (["--dataset=synthetic", "--out=x", "--num_train=-1"], "num_train=-1"),
         (["verify"], "DIR"),
     ],
@@ -95,9 +99,13 @@ def test_help_names_every_flag(capsys):
     with pytest.raises(SystemExit):
         command.main(["--help"])
     shown = capsys.readouterr().out
-    for flag in ("--csv", "--images", "--max_rejects", "--overwrite", "--workers"):
+    for flag in ("--dataset", "--max_rejects", "--overwrite", "--workers"):
         assert flag in shown
-    assert "verify" in shown
+    assert "verify" in shown and "affwild2" in shown
+    with pytest.raises(SystemExit):
+        command.main(["--dataset=csv", "--help"])
+    shown = capsys.readouterr().out
+    assert "--csv" in shown and "--images" in shown and "--max_rejects" not in shown
 
 
 def test_the_sample_data_set_builds_and_verifies(tmp_path):

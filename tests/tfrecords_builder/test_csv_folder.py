@@ -5,13 +5,13 @@ import pytest
 
 from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import ABAW1
-from tfrecords_builder import annotations as annotations_lib
+from tfrecords_builder import checks
 from tfrecords_builder.readers import csv_folder
 
 
 def read(data, **options):
     annotations = csv_folder.annotations(data.csv, data.images, **options)
-    annotations_lib.check(annotations)
+    checks.check(annotations)
     return annotations
 
 

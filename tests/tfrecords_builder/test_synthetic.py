@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from affect_tf.labels.taxonomy import ABAW2
-from tfrecords_builder import annotations as annotations_lib
+from tfrecords_builder import checks
 from tfrecords_builder.readers import synthetic
 from tfrecords_builder.rendering import expressions
 from tfrecords_builder.rendering import face
+from tfrecords_builder.rendering import samples
 
 
 @pytest.fixture(scope="module")
 def table():
     made = synthetic.annotations(num_train=3000, num_validation=600, seed=3)
-    annotations_lib.check(made)
+    checks.check(made)
     return made.table
 
 
@@ -34,8 +35,8 @@ def test_a_sample_does_not_depend_on_how_many_there_are(table) -> None:
 def test_bytes_repeat_in_any_order_and_differ_between_samples() -> None:
     made = synthetic.annotations(num_train=6, num_validation=0, seed=4, size=64)
     keys = list(made.table["key"])
-    first = {key: made.read_image(key) for key in keys}
-    again = {key: made.read_image(key) for key in reversed(keys)}
+    first = {key: made.pictures.read(key) for key in keys}
+    again = {key: made.pictures.read(key) for key in reversed(keys)}
     assert first == again
     assert len({hashlib.sha256(data).digest() for data in first.values()}) == 6
 
@@ -43,12 +44,12 @@ def test_bytes_repeat_in_any_order_and_differ_between_samples() -> None:
 def test_another_seed_gives_other_people_and_labels() -> None:
     one, two = (synthetic.annotations(40, 0, seed).table for seed in (0, 1))
     assert not one.drop(columns="key").equals(two.drop(columns="key"))
-    assert synthetic.person(0, "train", 0) != synthetic.person(1, "train", 0)
+    assert samples.person(0, "train", 0) != samples.person(1, "train", 0)
 
 
 def test_pictures_are_jpeg_of_the_asked_size() -> None:
     made = synthetic.annotations(num_train=1, num_validation=0, size=96)
-    data = np.frombuffer(made.read_image("train-000000"), np.uint8)
+    data = np.frombuffer(made.pictures.read("train-000000"), np.uint8)
     assert data[:3].tobytes() == b"\xff\xd8\xff"
     assert cv2.imdecode(data, cv2.IMREAD_COLOR).shape == (96, 96, 3)
 
@@ -65,7 +66,7 @@ def test_label_sets_have_their_shares(table) -> None:
         tuple(t for t, there in zip(("expr", "au", "va"), row, strict=True) if there)
         for row in carried
     ]
-    for label_set, share in synthetic.LABEL_SHARES.items():
+    for label_set, share in samples.LABEL_SHARES.items():
         assert found.count(label_set) / len(found) == pytest.approx(share, abs=0.03)
 
 
@@ -92,8 +93,8 @@ def test_labels_are_in_range(table) -> None:
 
 def test_nobody_is_in_two_splits_and_everybody_has_several_pictures(table) -> None:
     assert (table.groupby("subject")["split"].nunique() == 1).all()
-    assert (table.groupby("subject").size() == synthetic.SAMPLES_PER_SUBJECT).all()
-    first, second = (synthetic.person(3, split, 0) for split in ("train", "validation"))
+    assert (table.groupby("subject").size() == samples.SAMPLES_PER_SUBJECT).all()
+    first, second = (samples.person(3, split, 0) for split in ("train", "validation"))
     assert first != second
 
 
@@ -108,7 +109,7 @@ def test_numbers_that_are_too_small_are_refused() -> None:
 def test_a_key_that_is_not_in_the_table_is_refused(key) -> None:
     made = synthetic.annotations(num_train=1, num_validation=0)
     with pytest.raises(FileNotFoundError, match=key):
-        made.read_image(key)
+        made.pictures.read(key)
 
 
 # Clips.
@@ -116,7 +117,7 @@ def test_a_key_that_is_not_in_the_table_is_refused(key) -> None:
 
 def test_units_of_a_clip_are_smooth_and_start_and_end_at_zero() -> None:
     for index in range(60):
-        curves = synthetic.perform(0, "train", index, 64).units
+        curves = samples.perform(0, "train", index, 64).units
         assert np.abs(curves[[0, -1]]).max() < 1e-6
         # Of 64 frames an expression needs eleven to unfold, and a blink five.
         assert np.abs(np.diff(curves, axis=0))[:, :-1].max() < 0.2
@@ -125,7 +126,7 @@ def test_units_of_a_clip_are_smooth_and_start_and_end_at_zero() -> None:
 
 def test_a_clip_shows_its_class_at_the_apex_and_neutral_outside() -> None:
     for index in range(40):
-        shown = synthetic.perform(0, "validation", index, 32)
+        shown = samples.perform(0, "validation", index, 32)
         clear = [name for name in shown.expressions if name is not None]
         assert shown.expressions[0] == shown.expressions[-1] == "neutral"
         assert set(clear) == {"neutral", shown.expression}
@@ -135,8 +136,8 @@ def test_a_clip_shows_its_class_at_the_apex_and_neutral_outside() -> None:
 
 
 def test_a_clip_of_one_frame_is_the_still() -> None:
-    clip = synthetic.render_clip(0, 7, 1, "validation", 64)
-    still = synthetic.render_still(0, 7, "validation", 64)
+    clip = samples.render_clip(0, 7, 1, "validation", 64)
+    still = samples.render_still(0, 7, "validation", 64)
     assert np.array_equal(clip.pictures[0], still)
 
 
@@ -144,9 +145,9 @@ def test_neighbouring_frames_differ_little_and_the_apex_much() -> None:
     index = next(
         i
         for i in range(100)
-        if synthetic.perform(0, "train", i, 12).expression == "surprise"
+        if samples.perform(0, "train", i, 12).expression == "surprise"
     )
-    frames = synthetic.render_clip(0, index, 12, size=64).pictures.astype(np.float32)
+    frames = samples.render_clip(0, index, 12, size=64).pictures.astype(np.float32)
     steps = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
     assert steps.max() < 15
     assert steps.min() > 0
@@ -154,17 +155,17 @@ def test_neighbouring_frames_differ_little_and_the_apex_much() -> None:
 
 def test_clips_fill_the_table_frame_by_frame() -> None:
     made = synthetic.annotations(5, 3, seed=2, size=64, frames_per_clip=4)
-    annotations_lib.check(made)
+    checks.check(made)
     assert len(made.table) == 8 * 4
     assert list(made.table["frame"][:4]) == [0, 1, 2, 3]
     assert made.table["clip"].nunique() == 8
-    clip = synthetic.render_clip(2, 1, 4, "validation", 64)
+    clip = samples.render_clip(2, 1, 4, "validation", 64)
     key = made.table[made.table["split"] == "validation"]["key"].iloc[6]
-    assert made.read_image(key) == face.encode(clip.pictures[2])
+    assert made.pictures.read(key) == face.encode(clip.pictures[2])
 
 
 def test_circumstances_drift_and_the_backdrop_stays() -> None:
-    frames = synthetic.surroundings(0, "train", 0, 8)
+    frames = samples.surroundings(0, "train", 0, 8)
     assert all(np.array_equal(f.backdrop, frames[0].backdrop) for f in frames)
     yaws = np.array([frame.yaw for frame in frames])
     assert 0 < np.abs(np.diff(yaws)).max() < 0.15

@@ -6,12 +6,12 @@ import json
 import pytest
 import tensorflow as tf
 
+from affect_tf import files
 from affect_tf.data import records
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
 from tests.tfrecords_builder.conftest import picture
 from tests.tfrecords_builder.conftest import SIZE
-from tfrecords_builder import folder
 from tfrecords_builder import verify
 from tfrecords_builder import writer
 from tfrecords_builder.readers import csv_folder
@@ -48,9 +48,7 @@ def replace_record(data, position, sample, taxonomy=None):
         for record in content:
             stream.write(record)
     shards = [
-        dataclasses.replace(
-            shard, bytes=path.stat().st_size, sha256=folder.sha256(path)
-        )
+        dataclasses.replace(shard, bytes=path.stat().st_size, sha256=files.sha256(path))
         if shard.file == TRAIN
         else shard
         for shard in manifest.shards
@@ -126,6 +124,22 @@ def test_a_subject_in_two_splits_is_named(built):
     assert "is in train and in validation" in found
 
 
+def test_a_film_in_two_splits_is_named(data):
+    data.write(
+        "file,split,subject,video,AU1",
+        "a/1.jpg,train,x,film,1",
+        "a/2.jpg,train,y,,1",
+        "a/3.png,train,z,,1",
+        "c/1.jpg,validation,v,film2,1",
+        "c/2.jpg,validation,w,,1",
+    )
+    writer.build(csv_folder.annotations(data.csv, data.images), data.out, size=SIZE)
+    assert problems(data) == []
+    replace_record(data, 0, sample(video="film2"))
+    (found,) = [text for text in problems(data) if "video" in text]
+    assert "video 'film2' is in train and in validation" in found
+
+
 def test_counts_that_are_not_those_of_the_records_are_named(built):
     path = built.out / "manifest.json"
     fields = json.loads(path.read_text())
@@ -135,11 +149,24 @@ def test_counts_that_are_not_those_of_the_records_are_named(built):
     assert found.startswith("manifest.json: counts action_units=")
 
 
+def test_sampling_numbers_are_those_that_the_manifest_states(built):
+    replace_record(built, 4, sample(sampling={"au": 2.0}))
+    assert "has sampling numbers, and the manifest knows of none" in problems(built)[0]
+    dataclasses.replace(Manifest.load(built.out), sampling=("au",)).save(built.out)
+    found = [text for text in problems(built) if "sampling" in text]
+    assert len(found) == 5
+    assert all("has no sampling number for au" in text for text in found)
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         ({"frames_per_sample": {"min": 1, "max": 2}}, "manifest.json: states frames"),
         ({"rejected": 1}, "rejected.csv: lists 0 rows, but the manifest counts 1"),
+        ({"dropped": {"trian": {"no_image": 1}}}, "manifest.json: counts what was"),
+        ({"dropped": {"train": {"no_image": -1}}}, "manifest.json: counts -1 frames"),
+        ({"dropped": {"train": {"": 1}}}, "manifest.json: counts 1 frames of train"),
+        ({"sampling": ("expr",)}, "manifest.json: states sampling numbers for 'expr'"),
         ({"seed": 9}, f"{TRAIN}: is not in the order of seed 9"),
     ],
 )

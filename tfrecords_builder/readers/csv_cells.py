@@ -63,7 +63,7 @@ class Cells:
         columns = {"row": self._lines, "key": self._keys(images)}
         text = self._text
         if "split" in text:
-            columns["split"] = self._splits()
+            columns["split"] = self.splits()
         if "source" in text:
             columns["source"] = self._sources(source)
         if "video" in text:
@@ -73,18 +73,34 @@ class Cells:
         columns["subject"] = self._filled("subject", columns["clip"])
         if "frame" in text:
             columns["frame"] = self._frames()
+        return pd.DataFrame({**columns, **self.labels(taxonomy)})
+
+    def labels(self, taxonomy: Taxonomy) -> dict[str, np.ndarray | pd.Series]:
+        """Returns the columns of labels that the file has, wrong rows included.
+
+        Args:
+          taxonomy: The vocabulary; an expression outside it is rejected.
+        """
+        columns, text = {}, self._text
         if "expression" in text and taxonomy.expressions:
             columns["expression"] = self._expressions(taxonomy)
         if "valence" in text and taxonomy.has_va:
             columns |= self._valence_arousal()
         for unit in taxonomy.action_units:
             if unit in text:
-                columns[unit] = self._numbers(
+                columns[unit] = self.numbers(
                     unit, lambda value: value in (0, 1), "must be 0, 1 or blank"
                 )
-        return pd.DataFrame(columns)
+        return columns
 
-    def _reject(self, wrong: np.ndarray, field: str, reason: str) -> None:
+    def reject(self, wrong: np.ndarray, field: str, reason: str) -> None:
+        """Rejects rows.
+
+        Args:
+          wrong: bool [N]. Which.
+          field: The column to show.
+          reason: The rule that they break.
+        """
         self.rejected |= wrong
         for i in np.flatnonzero(wrong):
             value = self._text[field].iloc[i]
@@ -101,10 +117,10 @@ class Cells:
             absent.append(key and not outside[-1] and not _is_file(images / key))
             keys.append(key)
         blank = (written == "").to_numpy()
-        self._reject(blank, "file", "must name a picture")
+        self.reject(blank, "file", "must name a picture")
         reason = "must be a path relative to the folder of --images, and inside it"
-        self._reject(np.array(outside, bool), "file", reason)
-        self._reject(np.array(absent, bool), "file", f"is not in {images}")
+        self.reject(np.array(outside, bool), "file", reason)
+        self.reject(np.array(absent, bool), "file", f"is not in {images}")
         return np.array(keys, object)
 
     def _filled(self, field: str, default: np.ndarray) -> np.ndarray:
@@ -118,29 +134,30 @@ class Cells:
         sources = self._text["source"].where(self._text["source"] != "", default)
         wrong = ~sources.map(lambda name: bool(SOURCE_NAME.fullmatch(name)))
         reason = "must consist of letters, digits, '_' and '-'"
-        self._reject(wrong.to_numpy(bool), "source", reason)
+        self.reject(wrong.to_numpy(bool), "source", reason)
         return sources
 
-    def _splits(self) -> pd.Series:
+    def splits(self) -> pd.Series:
+        """Returns the splits by their usual names; another is rejected."""
         lowered = self._text["split"].str.lower()
         splits = lowered.map(lambda name: _SPLIT_SYNONYMS.get(name, name))
         wrong = ~splits.isin(SPLITS).to_numpy()
-        self._reject(wrong, "split", f"must be one of {', '.join(SPLITS)}")
+        self.reject(wrong, "split", f"must be one of {', '.join(SPLITS)}")
         return splits
 
     def _frames(self) -> np.ndarray:
         # Larger ones would be rounded on their way through a float64.
         rule = "must be a whole number from 0 and below 2^53, or blank"
-        numbers = self._numbers("frame", lambda n: 0 <= n < 2**53 and n == int(n), rule)
+        numbers = self.numbers("frame", lambda n: 0 <= n < 2**53 and n == int(n), rule)
         if "clip" in self._text:
             in_clip = (self._text["clip"] != "").to_numpy()
             wrong = np.isnan(numbers) & in_clip & ~self.rejected
-            self._reject(wrong, "frame", "must order the clip")
+            self.reject(wrong, "frame", "must order the clip")
             places = pd.DataFrame({"clip": self._text["clip"], "frame": numbers})
             usable = places[in_clip & ~self.rejected]
             again = usable.index[usable.duplicated()]
             wrong = places.index.isin(again)
-            self._reject(wrong, "frame", "must occur once in its clip")
+            self.reject(wrong, "frame", "must occur once in its clip")
         return np.nan_to_num(numbers).astype(np.int64)
 
     def _expressions(self, taxonomy: Taxonomy) -> pd.Series:
@@ -150,12 +167,12 @@ class Cells:
             reason = (
                 f"is not a class. {taxonomy_lib.closest(name, taxonomy.expressions)}"
             )
-            self._reject((names == name).to_numpy(), "expression", reason)
+            self.reject((names == name).to_numpy(), "expression", reason)
         return names.where(names != "", None)
 
     def _valence_arousal(self) -> dict[str, np.ndarray]:
         pair = {
-            name: self._numbers(
+            name: self.numbers(
                 name,
                 lambda value: -1 <= value <= 1,
                 "must be a number from -1 to 1, or blank",
@@ -165,13 +182,19 @@ class Cells:
         for name, other in (("valence", "arousal"), ("arousal", "valence")):
             alone = (self._text[name] == "") & (self._text[other] != "")
             reason = f"must not be blank where {other} is given"
-            self._reject(alone.to_numpy(), name, reason)
+            self.reject(alone.to_numpy(), name, reason)
         return pair
 
-    def _numbers(
+    def numbers(
         self, field: str, allowed: Callable[[float], bool], rule: str
     ) -> np.ndarray:
-        """Returns float64 [N], NaN where blank or wrong."""
+        """Returns a column as float64 [N], NaN where it is blank or wrong.
+
+        Args:
+          field: The column.
+          allowed: Whether a finite number is right.
+          rule: What it breaks otherwise.
+        """
         text = self._text[field]
         values = {"": math.nan}
         wrong = set()
@@ -181,7 +204,7 @@ class Cells:
                 wrong.add(cell)
                 number = math.nan
             values[cell] = number
-        self._reject(text.isin(wrong).to_numpy(), field, rule)
+        self.reject(text.isin(wrong).to_numpy(), field, rule)
         return text.map(values).to_numpy(np.float64)
 
 

@@ -16,11 +16,11 @@ At least one row has a label.
 
 from __future__ import annotations
 
-import csv
-import hashlib
+import argparse
 import os
 import pathlib
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -28,12 +28,48 @@ import pandas as pd
 from affect_tf.data.manifest import SPLITS
 from affect_tf.errors import UserError
 from tfrecords_builder import annotations as annotations_lib
+from tfrecords_builder import splits
 from tfrecords_builder.annotations import Annotations
+from tfrecords_builder.picture_source import PictureFiles
 from tfrecords_builder.readers import csv_header
+from tfrecords_builder.readers import csv_rows
 from tfrecords_builder.readers.csv_cells import Cells
+
+HELP = "One CSV file beside a folder of aligned faces."
 
 #: Share of the rows that becomes the validation split where the file has none.
 VALIDATION_FRACTION = 0.2
+
+
+def add_flags(add: Callable[..., object]) -> None:
+    """Adds the flags of this reader."""
+    add(
+        "--csv",
+        metavar="FILE",
+        help="the annotations: one row a picture; a column "
+        "'file', and any of split, subject, expression, valence, arousal, AU1, AU2, "
+        "..., source, video, frame, clip; a blank cell is a label that nobody gave",
+    )
+    add("--images", metavar="DIR", help="the folder that 'file' is relative to")
+
+
+def read(flags: argparse.Namespace) -> Annotations:
+    """Returns the data set that a command line asks for."""
+    for name in ("csv", "images"):
+        if getattr(flags, name) is None:
+            raise UserError(
+                f"--dataset=csv must come with --{name}. Received: none. Add "
+                f"--{name}=PATH.",
+                exit_code=2,
+            )
+    return annotations(
+        flags.csv,
+        flags.images,
+        taxonomy=flags.taxonomy or "auto",
+        validation_fraction=flags.validation_fraction,
+        seed=flags.seed,
+        source=flags.source,
+    )
 
 
 def annotations(
@@ -42,6 +78,7 @@ def annotations(
     taxonomy: str = "auto",
     validation_fraction: float | None = None,
     seed: int = 0,
+    source: str | None = None,
 ) -> Annotations:
     """Reads a CSV file.
 
@@ -57,6 +94,7 @@ def annotations(
       validation_fraction: Without a `split` column, this share of the rows becomes
         the validation split, by whole subjects; by default 0.2.
       seed: Seed of that choice.
+      source: What a blank or absent source stands for; by default the file's name.
 
     Returns:
       The annotations; a key is a path as in `file`, with forward slashes.
@@ -65,13 +103,13 @@ def annotations(
       UserError: If the file or folder is missing or malformed as a whole.
     """
     path, images = pathlib.Path(path), pathlib.Path(images)
-    header, rows, lines = _read(path)
+    header, rows, lines = csv_rows.read(path)
     _check_folder(images, path)
     columns, ignored = csv_header.columns(header, path)
     _check_fraction(columns, validation_fraction)
     cells = {c: [row[i].strip() for row in rows] for c, i in columns.items()}
     text = pd.DataFrame(cells, dtype=object)
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or "csv"
+    name = source or re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-") or "csv"
     vocabulary, notes = csv_header.taxonomy(taxonomy, text, name)
     csv_header.check_labels(text, vocabulary, ignored, path)
     cells = Cells(text, lines, path)
@@ -82,30 +120,19 @@ def annotations(
         lost = set(SPLITS) & set(every["split"]) - set(table["split"])
         notes += [f"Every row of the {s} split was rejected." for s in sorted(lost)]
     else:
-        split = table["split"] = _split_by_subject(table, validation_fraction, seed)
+        split = table["split"] = _split(table, validation_fraction, seed)
         share = (split == "validation").sum() / max(len(table), 1)
         notes.append(f"No 'split' column: {share:.0%} of the rows validate.")
     return Annotations(
-        table=annotations_lib.complete(table, vocabulary, name),
+        table=annotations_lib.complete(table, vocabulary, name, str(path)),
         taxonomy=vocabulary,
-        read_image=lambda key: (images / key).read_bytes(),
+        pictures=PictureFiles(str(images)),
         origin=str(path),
         rejects=tuple(sorted(cells.rejects, key=lambda reject: reject.row)),
         notes=(*csv_header.notes(ignored), *notes, *_subject_notes(text)),
-        stamp=lambda key: _stamp(images / key),
         reader="csv",
         subjects_known=subjects_known,
     )
-
-
-def _stamp(path: pathlib.Path) -> str:
-    """Returns what changes when somebody replaces, corrects or unlocks a picture."""
-    try:
-        status = path.stat()
-    except OSError:
-        return "absent"
-    locked = "" if os.access(path, os.R_OK) else ":locked"
-    return f"{status.st_size}:{status.st_mtime_ns}{locked}"
 
 
 def _subject_notes(text: pd.DataFrame) -> list[str]:
@@ -126,74 +153,13 @@ def _subject_notes(text: pd.DataFrame) -> list[str]:
     ]
 
 
-def _read(path: pathlib.Path) -> tuple[list[str], list[list[str]], np.ndarray]:
-    """Returns the header, the rows that are not blank, and their line numbers."""
-    rows, lines = [], []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    rows.append(row)
-                    lines.append(reader.line_num)
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise UserError(
-            f"--csv must be a file. Received: {str(path)!r}, which is not. "
-            "Check the path."
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"--csv must be comma-separated text in UTF-8. Received: {path}, in which "
-            f"something near line {lines[-1] + 1 if lines else 1} is not ({error}). "
-            "Save it again as 'CSV UTF-8'."
-        ) from error
-    if len(rows) < 2:
-        what = "only a header" if rows else "nothing"
-        raise UserError(
-            f"--csv must hold a header and at least one row. Received: {path}, which "
-            f"holds {what}. Add a row for each picture."
-        )
-    header, rows = rows[0], rows[1:]
-    for row, line in zip(rows, lines[1:], strict=True):
-        if len(row) != len(header):
-            raise UserError(
-                f"Every row must have the {len(header)} cells of the header. "
-                f"Received: {len(row)} cells in line {line} of {path}."
-                f"{csv_header.separator_hint(header)} "
-                "Put quotes around a comma that belongs to a name, and leave the "
-                "cell of an unlabelled column empty."
-            )
-    return header, rows, np.array(lines[1:])
-
-
-def _split_by_subject(
-    table: pd.DataFrame, fraction: float | None, seed: int
-) -> np.ndarray:
-    """Returns a split for each row: no subject in both, at random but repeatably."""
-    fraction = VALIDATION_FRACTION if fraction is None else fraction
-    if not 0 <= fraction < 1:
-        raise UserError(
-            "--validation_fraction must lie in [0, 1). "
-            f"Received: {fraction}. Use 0 for no validation split.",
-            exit_code=2,
-        )
+def _split(table: pd.DataFrame, fraction: float | None, seed: int) -> np.ndarray:
+    """Returns a split for each row, by subject; a name is one person in a source."""
     who = table["subject"]
     if "source" in table:
         who = table["source"].astype(str) + "\0" + who.astype(str)
-    sizes = who.value_counts()
-    order = sorted(
-        sizes.index,
-        key=lambda name: hashlib.blake2b(f"{seed}\0{name}".encode()).digest(),
-    )
-    target, chosen, rows = fraction * len(table), [], 0
-    # The last subject stays in training, whatever the fraction.
-    for name in order[:-1]:
-        if abs(rows + sizes[name] - target) <= abs(rows - target):
-            chosen.append(name)
-            rows += sizes[name]
-    if fraction and not chosen:
-        chosen = order[:-1][:1]
-    return np.where(who.isin(chosen), "validation", "train").astype(object)
+    fraction = VALIDATION_FRACTION if fraction is None else fraction
+    return splits.by_group(who, fraction, seed)
 
 
 def _check_folder(images: pathlib.Path, path: pathlib.Path) -> None:

@@ -13,7 +13,8 @@ from affect_tf.errors import UserError
 from affect_tf.labels import taxonomy as taxonomy_lib
 from affect_tf.labels.taxonomy import Taxonomy
 
-_COLUMNS = (
+#: What a table of pictures may have besides action units.
+COLUMNS = (
     "file",
     "split",
     "subject",
@@ -32,17 +33,22 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def columns(
-    header: Sequence[str], path: pathlib.Path
+    header: Sequence[str],
+    path: pathlib.Path,
+    names: Sequence[str] = COLUMNS,
+    flag: str = "csv",
 ) -> tuple[dict[str, int], list[str]]:
     """Returns the position of each known column, and the names of the others.
 
     Args:
       header: The cells of the first line.
       path: The file, for messages.
+      names: Columns besides action units; the first must be there.
+      flag: That names the file on the command line, for messages.
 
     Raises:
-      UserError: If there is no `file`, a column occurs twice, is nearly spelt like a
-        known one, or lacks another that belongs to it.
+      UserError: If the first of `names` is not there, a column occurs twice, is nearly
+        spelt like a known one, or lacks another that belongs to it.
     """
     known, ignored = {}, []
     for position, written in enumerate(header):
@@ -53,17 +59,17 @@ def columns(
                 f"A column must occur once. Received: {name!r} twice in the header of "
                 f"{path}. Remove one."
             )
-        if name in _COLUMNS or unit:
+        if name in names or unit:
             known[name] = position
             continue
         if not _ANY_UNIT.fullmatch(name):
-            _check_spelling(written, path)
+            _check_spelling(written, path, names)
         ignored.append(written.strip())
-    if "file" not in known:
+    if names[0] not in known:
         raise UserError(
-            "--csv must have a 'file' column. Received: the columns "
+            f"--{flag} must have a {names[0]!r} column. Received: the columns "
             f"{', '.join(header)} in {path}.{separator_hint(header)} Name the column "
-            "of the pictures' paths 'file'."
+            f"of the {names[0]}s' paths {names[0]!r}."
         )
     for one, other in (("valence", "arousal"), ("arousal", "valence")):
         if one in known and other not in known:
@@ -103,7 +109,11 @@ def notes(ignored: Sequence[str]) -> list[str]:
 
 
 def check_labels(
-    text: pd.DataFrame, vocabulary: Taxonomy, ignored: Sequence[str], path: pathlib.Path
+    text: pd.DataFrame,
+    vocabulary: Taxonomy,
+    ignored: Sequence[str],
+    path: pathlib.Path,
+    flag: str = "csv",
 ) -> None:
     """Checks that somebody labelled something.
 
@@ -112,6 +122,7 @@ def check_labels(
       vocabulary: The taxonomy of the result.
       ignored: The names of the other columns.
       path: The file, for messages.
+      flag: That names the file on the command line, for messages.
 
     Raises:
       UserError: If no row has a label that the vocabulary takes.
@@ -129,9 +140,9 @@ def check_labels(
     found = f"only blanks in {', '.join(given)}" if given else "no such column"
     listed = ", ".join([*text.columns, *ignored])
     raise UserError(
-        "--csv must have a label in at least one row: in 'expression', in 'valence' "
-        f"and 'arousal', or in a unit like 'AU4'. Received: {found}, of the columns "
-        f"{listed} in {path}.{hint} Add the labels."
+        f"--{flag} must have a label in at least one row: in 'expression', in "
+        f"'valence' and 'arousal', or in a unit like 'AU4'. Received: {found}, of the "
+        f"columns {listed} in {path}.{hint} Add the labels."
     )
 
 
@@ -173,11 +184,11 @@ def taxonomy(choice: str, text: pd.DataFrame, name: str) -> tuple[Taxonomy, list
     return vocabulary, [f"Units that {wanted} lacks, left out: {', '.join(surplus)}."]
 
 
-def _check_spelling(written: str, path: pathlib.Path) -> None:
+def _check_spelling(written: str, path: pathlib.Path, names: Sequence[str]) -> None:
     """Raises where a name is taken for a known one by everybody but the reader."""
     units = [f"au{n}" for n in range(1, taxonomy_lib.LAST_ACTION_UNIT + 1)]
     name = written.strip().lower()
-    near = difflib.get_close_matches(name, [*_COLUMNS, *units], n=1, cutoff=0.8)
+    near = difflib.get_close_matches(name, [*names, *units], n=1, cutoff=0.8)
     if near:
         meant = near[0].upper() if near[0] in units else near[0]
         raise UserError(

@@ -1,0 +1,1 @@
+"""Faces from films and photographs: decode, detect, align, track, judge."""

@@ -1,0 +1,184 @@
+"""A film's file to upright RGB frames, and what may be wrong with it."""
+
+from __future__ import annotations
+
+import math
+import os
+import pathlib
+from collections.abc import Iterator
+
+import av
+import av.error
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
+
+from affect_tf.errors import UserError
+
+#: A film may end this much before the length that its header states.
+_SHORTFALL_SECONDS = 1.0
+
+
+class FilmError(UserError):
+    """A film or a photograph that cannot be read, or not to its end."""
+
+
+class Damage:
+    """What went wrong while a film was decoded.
+
+    Attributes:
+      reason: Empty where nothing did.
+      packets: Compressed frames read so far.
+      end: Where the last of them ends, seconds of the stream's own clock.
+    """
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.packets = 0
+        self.end = -math.inf
+
+    def see(self, packet: av.Packet) -> None:
+        """Counts a packet that was read."""
+        if packet.size:
+            self.packets += 1
+            start = packet.dts if packet.pts is None else packet.pts
+            if start is not None:
+                end = start + (packet.duration or 0)
+                self.end = max(self.end, float(end * packet.time_base))
+
+    def add(self, error: Exception) -> None:
+        """Keeps the first of FFmpeg's complaints, without their numbers."""
+        self.reason = self.reason or said(error)
+
+    def check_end(
+        self, container: av.container.InputContainer, stream: av.VideoStream
+    ) -> None:
+        """Notes a film that ends before its header says it does.
+
+        A decoder need not report an error there: it is as if the film were shorter.
+        """
+        if "mp4" in container.format.name:
+            # It lists its frames one by one. Its number of frames is another: a player
+            # that trims a film only shortens the list.
+            listed = len(stream.index_entries)
+            if self.packets < listed:
+                self.reason = f"it ends after {self.packets} of {listed} frames"
+            return
+        seconds = stated_seconds(stream)
+        start = seconds_of(stream.start_time, stream) or 0.0
+        if seconds is not None and self.end < start + seconds - _SHORTFALL_SECONDS:
+            ends = max(self.end - start, 0.0)
+            self.reason = f"it ends after {ends:.1f} of {seconds:.1f} seconds"
+
+
+def opened(path: str | os.PathLike[str]) -> av.container.InputContainer:
+    """Opens a film; a context manager closes it.
+
+    Raises:
+      FilmError: If the file is absent or no film.
+    """
+    if not pathlib.Path(path).is_file():
+        raise FilmError(
+            f"A film must be a file. Received: {path}. Correct the path.", exit_code=2
+        )
+    # With the prefix, a colon in the name names no protocol.
+    name, options = f"file:{os.fspath(path)}", {"protocol_whitelist": "file"}
+    try:
+        try:
+            return av.open(name, options=options)
+        except UnicodeDecodeError:
+            # A title that is no UTF-8. PyAV 19 has no such argument, and no such error.
+            return av.open(name, options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise FilmError(
+            f"A film must be a file that FFmpeg reads. Received: {path}: "
+            f"{said(error)}. Check that the file was copied to its end."
+        ) from error
+
+
+def picture_track(
+    container: av.container.InputContainer, path: str | os.PathLike[str]
+) -> av.VideoStream:
+    """Returns the first picture track that is no cover picture.
+
+    Raises:
+      FilmError: If there is none.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise FilmError(
+        f"A film must have a picture track. Received: {path}, which has "
+        f"{len(container.streams.audio)} of sound and none of pictures. Leave it out."
+    )
+
+
+def decoded(
+    container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
+) -> Iterator[av.VideoFrame]:
+    """Gives the frames that can be decoded, one at a time; notes what cannot."""
+    # Films are decoded side by side, one a process; threads in each would only fight.
+    stream.thread_type = "NONE"
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.error.FFmpegError, OSError) as error:
+            damage.add(error)
+            return
+        if packet is None:
+            return
+        damage.see(packet)
+        try:
+            yield from packet.decode()
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError as error:
+            damage.add(error)
+
+
+def upright(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[np.ndarray, int]:
+    """Returns a frame as a player shows it.
+
+    Returns:
+      Uint8 [H, W, 3], RGB, of square pixels; and by how many degrees it was turned,
+      clockwise. Other angles than quarters are rounded to those.
+    """
+    ratio = float(stream.sample_aspect_ratio or 1)
+    width = max(1, round(frame.width * ratio)) if 0.1 < ratio < 10 else frame.width
+    image = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
+    if Type.DISPLAYMATRIX not in frame.side_data:
+        return image, 0
+    # Two rows of (x, y) in 16.16 fixed point, each followed by a number of no use here.
+    matrix = np.frombuffer(frame.side_data[Type.DISPLAYMATRIX], np.int32)
+    a, b, _, c, d = matrix[:5].tolist()
+    if a * d < b * c:  # Mirrored, as some front cameras are.
+        image, a, b = image[:, ::-1], -a, -b
+    quarters = round(math.atan2(b, a) / (math.pi / 2)) % 4
+    return np.ascontiguousarray(np.rot90(image, -quarters)), 90 * quarters
+
+
+def stated_seconds(stream: av.VideoStream | av.AudioStream) -> float | None:
+    """Returns the length of one track by the container, None where it is silent."""
+    if stream.duration is not None:
+        return seconds_of(stream.duration, stream)
+    # Matroska keeps its end as a tag, "00:00:19.686000000".
+    parts = stream.metadata.get("DURATION", "").split(":")
+    try:
+        hours, minutes, seconds = (float(part) for part in parts)
+    except ValueError:
+        return None
+    start = seconds_of(stream.start_time, stream) or 0.0
+    return 3600 * hours + 60 * minutes + seconds - start
+
+
+def seconds_of(
+    ticks: int | None, stream: av.VideoStream | av.AudioStream
+) -> float | None:
+    """Returns a time of a track's own clock in seconds; None where there is none."""
+    return None if ticks is None else float(ticks * stream.time_base)
+
+
+def said(error: Exception) -> str:
+    """Returns FFmpeg's words without their number."""
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,233 @@
+"""Films and photographs to upright RGB pictures, a frame at a time.
+
+Times are those at which a player would show a frame, in seconds from the film's zero,
+which is its first frame; a film of variable rate keeps its own. Decoding is lazy:
+memory does not grow with the length of the film. Only files of this machine are
+opened, even where a file (a playlist) names another place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import pathlib
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from PIL import Image
+from PIL import ImageOps
+
+from affect_tf.faces import film_decoding
+from affect_tf.faces.film_decoding import FilmError
+
+#: What films are called; anything that FFmpeg reads may be passed by name.
+FILM_EXTENSIONS = (
+    ".3gp",
+    ".avi",
+    ".flv",
+    ".m2ts",
+    ".m4v",
+    ".mkv",
+    ".mov",
+    ".mp4",
+    ".mpeg",
+    ".mpg",
+    ".mts",
+    ".ogv",
+    ".ts",
+    ".webm",
+    ".wmv",
+)
+PICTURE_EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """The first sound track of a film.
+
+    Attributes:
+      codec: As FFmpeg calls it: "aac".
+      rate: Samples a second, Hz.
+      channels: 2 for stereo.
+      start: When it begins, seconds from the film's zero; below 0 where the sound is
+        ahead of the picture.
+      seconds: How long it lasts by the container, NaN where that says nothing.
+    """
+
+    codec: str
+    rate: int
+    channels: int
+    start: float
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Film:
+    """What a film says about itself.
+
+    Attributes:
+      path: The file.
+      width, height: Size of its frames as `frames` gives them: upright, square pixels.
+      rotation: By how many degrees, clockwise, the stored frames are turned to be
+        upright: 0, 90, 180 or 270.
+      frames: Number of frames. From `probe` it is what the container states, 0 where
+        it states nothing; from `counted` it is what was decoded.
+      rate: Mean frames a second; likewise.
+      seconds: From the first frame to the end of the last; likewise.
+      codec: As FFmpeg calls it: "h264".
+      sound: None in a silent film.
+    """
+
+    path: str
+    width: int
+    height: int
+    rotation: int
+    frames: int
+    rate: float
+    seconds: float
+    codec: str
+    sound: Sound | None
+
+    def counted(self, frames: int, last: float) -> Film:
+        """Returns this film with what decoding it has shown.
+
+        Args:
+          frames: How many frames there were.
+          last: The time of the last one, seconds. A film of one frame keeps its rate.
+        """
+        rate = (frames - 1) / last if frames > 1 and last > 0 else self.rate
+        seconds = last + 1 / rate if frames and rate > 0 else last
+        return dataclasses.replace(self, frames=frames, rate=rate, seconds=seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class FilmFrame:
+    """One frame.
+
+    Attributes:
+      index: 0 for the first that can be decoded, and so on without gaps.
+      time: Seconds from the film's zero; every frame's is above that of the one before.
+      image: Uint8 [H, W, 3], RGB, upright.
+    """
+
+    index: int
+    time: float
+    image: np.ndarray
+
+
+def is_film(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is called like a film."""
+    return pathlib.Path(path).suffix.lower() in FILM_EXTENSIONS
+
+
+def probe(path: str | os.PathLike[str]) -> Film:
+    """Describes a film from its header and first frame.
+
+    Raises:
+      FilmError: If the file is absent, no film, or no frame of it can be decoded.
+    """
+    with film_decoding.opened(path) as container:
+        stream = film_decoding.picture_track(container, path)
+        damage = film_decoding.Damage()
+        first = next(film_decoding.decoded(container, stream, damage), None)
+        if first is None:
+            raise FilmError(
+                f"A film must have a frame that can be decoded. Received: {path}. "
+                "Check that the file was copied to its end."
+            )
+        image, rotation = film_decoding.upright(first, stream)
+        rate = float(stream.average_rate or stream.guessed_rate or 0)
+        seconds = film_decoding.stated_seconds(stream)
+        if seconds is None:
+            seconds = (container.duration or 0) / av.time_base
+        return Film(
+            path=os.fspath(path),
+            width=image.shape[1],
+            height=image.shape[0],
+            rotation=rotation,
+            frames=stream.frames or round(seconds * rate),
+            rate=rate,
+            seconds=seconds,
+            codec=stream.codec_context.name,
+            sound=_sound(container, film_decoding.seconds_of(first.pts, stream) or 0.0),
+        )
+
+
+def frames(path: str | os.PathLike[str]) -> Iterator[FilmFrame]:
+    """Gives the frames of a film in the order in which they are shown.
+
+    Parts that cannot be decoded are passed over, so that a damaged film gives all it
+    has; the error comes after the last frame. One frame is held at a time.
+
+    Args:
+      path: A film. A file without a picture track is an error, one with several gives
+        the first.
+
+    Raises:
+      FilmError: If the file is absent or no film; or, at the end, if it was damaged or
+        cut off, or had no frame.
+    """
+    with film_decoding.opened(path) as container:
+        stream = film_decoding.picture_track(container, path)
+        rate = float(stream.average_rate or stream.guessed_rate or 25)
+        damage = film_decoding.Damage()
+        zero, time, index = None, 0.0, -1
+        for index, frame in enumerate(film_decoding.decoded(container, stream, damage)):
+            seconds = film_decoding.seconds_of(frame.pts, stream)
+            if zero is None:
+                zero = seconds or 0.0
+            elif seconds is not None and seconds - zero > time:
+                time = seconds - zero
+            else:  # No time of its own, or one that goes back: the usual distance.
+                time += 1 / rate
+            yield FilmFrame(index, time, film_decoding.upright(frame, stream)[0])
+        damage.check_end(container, stream)
+    if damage.reason or index < 0:
+        raise FilmError(
+            "A film must be whole. "
+            f"Received: {path}: {damage.reason or 'it has no frame'}; "
+            f"{index + 1} frames were decoded. Copy or download the file again."
+        )
+
+
+def picture(path: str | os.PathLike[str]) -> np.ndarray:
+    """Reads a photograph, upright as its EXIF data tell.
+
+    Returns:
+      Uint8 [H, W, 3], RGB. Grey, palette and 16-bit pictures are converted, and
+      transparency is dropped.
+
+    Raises:
+      FilmError: If the file is absent, no picture, damaged, or so large (more than 178
+        million pixels) that Pillow takes it for an attack.
+    """
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):
+                # 16-bit grey: the upper byte, where a plain conversion would clip.
+                upper = np.asarray(upright).astype(np.int64) >> 8
+                upright = Image.fromarray(upper.astype(np.uint8))
+            return np.array(upright.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise FilmError(
+            f"A picture must be a whole file that Pillow reads. Received: {path}: "
+            f"{error}. Leave it out, or copy it again."
+        ) from error
+
+
+def _sound(container: av.container.InputContainer, zero: float) -> Sound | None:
+    if not container.streams.audio:
+        return None
+    stream = container.streams.audio[0]
+    seconds = film_decoding.stated_seconds(stream)
+    start = film_decoding.seconds_of(stream.start_time, stream)
+    return Sound(
+        codec=stream.codec_context.name,
+        rate=stream.codec_context.sample_rate,
+        channels=stream.codec_context.channels,
+        start=0.0 if start is None else start - zero,
+        seconds=math.nan if seconds is None else seconds,
+    )

@@ -1,0 +1,109 @@
+"""From the data sets of a command line to the one table that is written."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+
+import rich.console
+
+from affect_tf import files
+from affect_tf.errors import UserError
+from affect_tf.labels import taxonomy as taxonomy_lib
+from tfrecords_builder import balance
+from tfrecords_builder import balance_flags
+from tfrecords_builder import balance_report
+from tfrecords_builder import checks
+from tfrecords_builder import command_line
+from tfrecords_builder import merge
+from tfrecords_builder import report
+from tfrecords_builder import runners
+from tfrecords_builder import splits
+from tfrecords_builder.annotations import Annotations
+from tfrecords_builder.annotations import sum_of_dropped
+
+
+def assemble(
+    flags: argparse.Namespace,
+    parts: Sequence[command_line.Part],
+    runner: runners.Runner,
+    console: rich.console.Console,
+) -> Annotations:
+    """Reads the data sets, joins them, settles their splits and balances them.
+
+    Args:
+      flags: Of the build.
+      parts: The data sets.
+      runner: Who looks for faces in films.
+      console: Told what was read and what balancing did.
+
+    Raises:
+      UserError: If a flag or a data set is wrong.
+    """
+    wanted, plan = _taxonomy(flags.taxonomy), balance_flags.read(flags)
+    _check_clip_frames(flags.clip_frames)
+    read = {}
+    for part in parts:
+        part.flags.runner, part.flags.console = runner, console
+        read[part.name] = command_line.read(part)
+    annotations = merge.merge(read)
+    if wanted is not None:
+        annotations = merge.restrict(annotations, wanted)
+    annotations = splits.settle(annotations, flags.leakage)
+    if flags.clip_frames is not None:
+        table = merge.cut_clips(annotations.table, flags.clip_frames)
+        annotations = dataclasses.replace(annotations, table=table)
+    console.print(
+        f"{annotations.origin}: {report.counted(annotations.num_rows, 'row')}, "
+        f"taxonomy {annotations.taxonomy.name}.",
+        markup=False,
+    )
+    for note in annotations.notes:
+        console.print(f"note: {note}", markup=False)
+    if not (plan.keeps or plan.methods):
+        return annotations
+    # What is wrong with the data is said before anything is made of them.
+    checks.check(annotations)
+    return _balanced(annotations, plan, flags, console)
+
+
+def _balanced(
+    annotations: Annotations,
+    plan: balance.Plan,
+    flags: argparse.Namespace,
+    console: rich.console.Console,
+) -> Annotations:
+    balanced = balance.apply(annotations.table, annotations.taxonomy, plan, flags.seed)
+    balance_report.show(balanced, console)
+    if flags.balance_plot:
+        files.write_bytes(flags.balance_plot, balance_report.png(balanced))
+    return dataclasses.replace(
+        annotations,
+        table=balanced.table,
+        dropped=sum_of_dropped([annotations.dropped, balanced.dropped]),
+    )
+
+
+def _check_clip_frames(frames: int | None) -> None:
+    if frames is not None and frames < 1:
+        raise UserError(
+            "--clip_frames must be positive. "
+            f"Received: --clip_frames={frames}. Use 1 for stills.",
+            exit_code=2,
+        )
+
+
+def _taxonomy(name: str | None) -> taxonomy_lib.Taxonomy | None:
+    """Returns the vocabulary of --taxonomy; None keeps what the data sets have."""
+    if name in (None, "auto"):
+        return None
+    if name not in taxonomy_lib.TAXONOMIES:
+        allowed = ("auto", *taxonomy_lib.TAXONOMIES)
+        near = taxonomy_lib.closest(name.lower(), allowed)
+        raise UserError(
+            "--taxonomy must be one of those known. "
+            f"Received: --taxonomy={name!r}. {near}",
+            exit_code=2,
+        )
+    return taxonomy_lib.TAXONOMIES[name]

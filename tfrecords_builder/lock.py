@@ -1,0 +1,18 @@
+"""One build at a time in a folder."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+
+def hold(stream: TextIO) -> bool:
+    """Returns whether the file is ours until it is closed, or the process ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has none: two builds there are up to the user.
+        return True
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""What every reader of films shares: flags, progress, and the list of bad films."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from affect_tf.faces import detection
+from tfrecords_builder.crop_work import Footage
+from tfrecords_builder.crop_work import Problem
+from tfrecords_builder.extraction_report import ExtractionReport
+from tfrecords_builder.rejects import Reject
+from tfrecords_builder.runners import Local
+from tfrecords_builder.runners import Runner
+
+#: Where crop files lie, in the folder of the records.
+FOLDER = ".faces"
+
+
+def add_detector(add: Callable[..., object]) -> None:
+    """Adds `--detector`."""
+    add(
+        "--detector",
+        choices=tuple(detection.DETECTORS),
+        help="what finds the faces: default, small (also looks for small faces, and "
+        "takes longer), mtcnn (needs its package), or none (every frame is an aligned "
+        "face already)",
+    )
+
+
+def folder(flags: argparse.Namespace) -> str:
+    """Returns the folder of the crop files."""
+    return os.path.join(flags.out, FOLDER)
+
+
+def runner(flags: argparse.Namespace) -> Runner:
+    """Returns who works: what the command has made, or this machine."""
+    given = getattr(flags, "runner", None)
+    return given if hasattr(given, "map") else Local(flags.workers)
+
+
+@contextlib.contextmanager
+def progress(flags: argparse.Namespace) -> Iterator[ExtractionReport | None]:
+    """Shows how far an extraction is, where the command has a console."""
+    console = getattr(flags, "console", None)
+    if console is None:
+        yield None
+        return
+    with ExtractionReport(console) as report:
+        yield report
+
+
+def rejects(
+    footage: Sequence[Footage], problems: Sequence[Problem], kept: bool = False
+) -> tuple[Reject, ...]:
+    """Returns a reject for each film or photograph that is damaged, or is none.
+
+    Args:
+      footage: Everything that was looked at.
+      problems: What was wrong.
+      kept: Whether the frames that can be decoded are used all the same.
+    """
+    of = {each.name: each for each in footage}
+    found = []
+    for problem in problems:
+        each = of[problem.name]
+        field = "film" if each.is_film else "photograph"
+        reason = problem.reason
+        if problem.frames:
+            frames = f"{problem.frames:,} frames, up to {problem.seconds:.2f} s,"
+            used = "used" if kept else "not used"
+            reason = f"is damaged: {reason} The {frames} that can be decoded are {used}"
+        found.append(Reject(each.path, 0, field, each.file, reason))
+    return tuple(found)
