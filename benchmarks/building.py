@@ -25,6 +25,7 @@ import affect_tf  # noqa: F401  isort: skip  (chooses the Keras 2 API first)
 
 from PIL import Image
 
+from tfrecords_builder import picture_source
 from tfrecords_builder import pictures
 from tfrecords_builder import writer
 from tfrecords_builder.annotations import Annotations
@@ -57,7 +58,7 @@ def transcode(data: Annotations, size: int) -> None:
             image = Image.open(io.BytesIO(data.pictures.read(key))).convert("RGB")
             stream = io.BytesIO()
             resized = image.resize((size, size), Image.Resampling.BILINEAR)
-            resized.save(stream, "JPEG", quality=pictures.JPEG_QUALITY)
+            resized.save(stream, "JPEG", quality=picture_source.JPEG_QUALITY)
             stored.append(stream.getvalue())
         pictures.readable(stored, size)
 

@@ -75,10 +75,10 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[Part]]:
     parts, rest = [], list(general)
     for piece in pieces:
         dataset = _dataset_parser().parse_known_args(piece)[0].dataset
-        flags, unknown = _reader_parser(dataset).parse_known_args(piece)
+        flags, unknown = reader_parser(dataset).parse_known_args(piece)
         parts.append((dataset, flags))
         rest += unknown
-    build, unknown = build_flags.build_parser(_described()).parse_known_args(rest)
+    build, unknown = build_parser_of_readers().parse_known_args(rest)
     _check_unknown(unknown, [dataset for dataset, _ in parts])
     missing = [
         *(["--dataset"] if not parts else []),
@@ -127,7 +127,8 @@ def _dataset_parser() -> build_flags.Parser:
     return parser
 
 
-def _reader_parser(dataset: str) -> build_flags.Parser:
+def reader_parser(dataset: str) -> build_flags.Parser:
+    """Returns the parser of the flags of one data set."""
     reader = READERS[dataset]
     module = _module(reader)
     parser = build_flags.Parser(
@@ -157,9 +158,9 @@ def _reader_parser(dataset: str) -> build_flags.Parser:
 def _show_help(pieces: Sequence[Sequence[str]]) -> NoReturn:
     """Prints the flags of the build, or those of the one data set that is named."""
     if not pieces:
-        build_flags.build_parser(_described()).parse_args(["--help"])
+        build_parser_of_readers().parse_args(["--help"])
     dataset = _dataset_parser().parse_known_args(pieces[0])[0].dataset
-    parser = _reader_parser(dataset)
+    parser = reader_parser(dataset)
     parser.epilog = "python -m tfrecords_builder --help has the flags of a build."
     parser.print_help()
     raise SystemExit(0)
@@ -182,7 +183,7 @@ def _check_unknown(unknown: Sequence[str], datasets: Sequence[str]) -> None:
     if not unknown:
         return
     name = unknown[0].split("=")[0]
-    takers = [d for d in READERS if name in _reader_parser(d)._option_string_actions]
+    takers = [d for d in READERS if name in reader_parser(d)._option_string_actions]
     if takers:
         given = ", ".join(f"--dataset={d}" for d in datasets) or "no --dataset"
         raise UserError(
@@ -191,8 +192,8 @@ def _check_unknown(unknown: Sequence[str], datasets: Sequence[str]) -> None:
             exit_code=2,
         )
     parsers = [
-        build_flags.build_parser(_described()),
-        *(_reader_parser(d) for d in datasets),
+        build_parser_of_readers(),
+        *(reader_parser(d) for d in datasets),
     ]
     allowed = sorted({n for p in parsers for n in p._option_string_actions})
     raise UserError(
@@ -206,6 +207,8 @@ def _module(reader: Reader) -> types.ModuleType:
     return importlib.import_module(f"tfrecords_builder.readers.{reader.module}")
 
 
-def _described() -> dict[str, str]:
-    """Returns what each data set is, in the first line of its help."""
-    return {n: _module(r).HELP.splitlines()[0] for n, r in READERS.items()}
+def build_parser_of_readers() -> build_flags.Parser:
+    """Returns the parser of a build, whose help has a line for each data set."""
+    return build_flags.build_parser(
+        {name: _module(r).HELP.splitlines()[0] for name, r in READERS.items()}
+    )

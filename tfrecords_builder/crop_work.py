@@ -26,9 +26,7 @@ from affect_tf.faces import detection
 from affect_tf.faces import films
 from tfrecords_builder import crop_files
 from tfrecords_builder.crop_files import CropFileWriter
-
-#: Quality of the crops. They have the size of the records, which keep their bytes.
-JPEG_QUALITY = 95
+from tfrecords_builder.picture_source import JPEG_QUALITY
 
 #: Seconds between two notes of how far a film is.
 _NOTE_SECONDS = 0.5

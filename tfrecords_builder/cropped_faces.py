@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import os
 import pathlib
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from affect_tf.errors import UserError
 from affect_tf.faces import alignment
+from tfrecords_builder import pictures
 from tfrecords_builder.picture_source import file_stamp
 from tfrecords_builder.picture_source import PictureFiles
 from tfrecords_builder.picture_source import Pictures
-from tfrecords_builder.pictures import JPEG_QUALITY
 from tfrecords_builder.pictures import PictureError
 
 #: The ways to cut a face; `Cut` says what they mean.
@@ -100,7 +98,7 @@ class CroppedFaces:
           PictureError: If it is no picture, or the face lies outside of it.
         """
         row = self.rows[key]
-        image = _pixels(pathlib.Path(self.root, self.paths[row]).read_bytes())
+        image = pictures.pixels(pathlib.Path(self.root, self.paths[row]).read_bytes())
         points = self.points[row]
         by_points = bool(np.isfinite(points).all())
         place = _extent(points) if by_points else self.boxes[row]
@@ -118,9 +116,7 @@ class CroppedFaces:
                 face = alignment.crop_square(image, place, self.size, self.margin)
         except UserError as error:
             raise PictureError(f"has a face without a size ({error})") from error
-        stream = io.BytesIO()
-        Image.fromarray(face).save(stream, "JPEG", quality=JPEG_QUALITY)
-        return stream.getvalue()
+        return pictures.encode(face)
 
     def stamp(self, key: str) -> str:
         """Returns the stamp of the file, and what the place of the face adds to it.
@@ -201,24 +197,3 @@ def _by_points(cut: Cut, points: np.ndarray) -> np.ndarray:
 def _extent(points: np.ndarray) -> np.ndarray:
     """Returns float [4]: the smallest box around some points."""
     return np.concatenate([points.min(0), points.max(0)])
-
-
-def _pixels(data: bytes) -> np.ndarray:
-    """Returns uint8 [H, W, 3], RGB, of the pixels as they are stored.
-
-    Raises:
-      PictureError: If the picture cannot be decoded to its end.
-    """
-    if not data:
-        raise PictureError("is an empty file")
-    try:
-        image = Image.open(io.BytesIO(data))
-        if image.mode.startswith("I"):
-            # 16-bit grey: the upper byte, where a plain conversion would clip.
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        # Converting what is RGB already would copy it.
-        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-    except Image.UnidentifiedImageError as error:
-        raise PictureError("is not a picture") from error
-    except Exception as error:  # Pillow's decoders raise a dozen different types.
-        raise PictureError(f"cannot be decoded ({error})") from error

@@ -107,8 +107,15 @@ def _plan(
 def _finish(
     folder: Folder, journal: Journal, console: rich.console.Console
 ) -> Manifest:
-    with report.Reporter(console, "Checking") as reporter:
-        return removal.finish(folder.path, journal, reporter)
+    try:
+        with report.Reporter(console, "Checking") as reporter:
+            return removal.finish(folder.path, journal, reporter)
+    except OSError as error:
+        raise UserError(
+            "A removal must be able to write to the folder. "
+            f"Received: {error}. Make room, or allow it, and give the same command "
+            "again: it goes on where it was. Until then the folder cannot be used."
+        ) from error
 
 
 def _others(subjects: Sequence[str], journal: Journal) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def extract(
         to the folder, or it cannot be written to.
     """
     for name, value, allowed in (
-        ("keep", keep, KEEP),
+        ("faces", keep, KEEP),
         ("detector", detector, tuple(detection.DETECTORS)),
     ):
         if value not in allowed:

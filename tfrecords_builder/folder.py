@@ -23,6 +23,7 @@ from affect_tf.data.manifest import Shard
 from affect_tf.errors import UserError
 from tfrecords_builder import lock
 from tfrecords_builder import rejects as rejects_lib
+from tfrecords_builder import removal_journal
 from tfrecords_builder.annotations import FilmTables
 from tfrecords_builder.plan import Plan
 from tfrecords_builder.rejects import Reject
@@ -67,13 +68,15 @@ class Folder:
         """Checks that the place is free, or was filled by a build.
 
         Raises:
-          UserError: If it is a file, or a folder with files of somebody else.
+          UserError: If it is a file, or a folder with files of somebody else, or one
+            from which people are being removed.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(
                 "--out must be a folder. "
                 f"Received: {str(self.path)!r}, which is a file. Name another."
             )
+        removal_journal.check_none_stopped(self.path)
         foreign = self._foreign_file() if self.path.exists() else None
         if foreign is not None:
             raise UserError(
@@ -119,6 +122,9 @@ class Folder:
             return None
         manifest = self._manifest()
         if manifest.fingerprint != plan.fingerprint:
+            removal_journal.check_unchanged(
+                self.path, manifest.fingerprint, plan.fingerprint
+            )
             return None
         for shard in manifest.shards:
             path = self.path / shard.file

@@ -12,6 +12,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Protocol
 
+#: Quality of pictures that have to be encoded; those of the right size are not.
+JPEG_QUALITY = 95
+
 
 class Pictures(Protocol):
     """Gives the picture of a key. Implementations can be pickled."""

@@ -11,9 +11,8 @@ import tensorflow as tf
 from PIL import Image
 
 from affect_tf.data import images
+from tfrecords_builder.picture_source import JPEG_QUALITY
 
-#: Quality of pictures that have to be encoded again.
-JPEG_QUALITY = 95
 #: Formats that every reader of the records decodes.
 _KEPT_FORMATS = ("JPEG", "PNG")
 
@@ -43,13 +42,21 @@ def prepare(data: bytes, size: int) -> bytes:
     image = _decoded(data)
     if image.format in _KEPT_FORMATS and image.size == (size, size):
         return data
-    if image.mode.startswith("I"):
-        # 16-bit grey: the upper byte, where a plain conversion would clip.
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    resized = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    stream = io.BytesIO()
-    resized.save(stream, "JPEG", quality=JPEG_QUALITY)
-    return stream.getvalue()
+    return _jpeg(_rgb(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def pixels(data: bytes) -> np.ndarray:
+    """Returns uint8 [H, W, 3], the pixels of a file as they are stored, red first.
+
+    Raises:
+      PictureError: If the picture cannot be decoded to its end.
+    """
+    return np.asarray(_rgb(_decoded(data)))
+
+
+def encode(face: np.ndarray) -> bytes:
+    """Returns a face, uint8 [H, W, 3], as the JPEG that records store."""
+    return _jpeg(Image.fromarray(face))
 
 
 def check(data: bytes, size: int) -> None:
@@ -89,6 +96,20 @@ def _decoder(size: int) -> tf.types.experimental.GenericFunction:
         lambda stored: images.decode_batch(stored, size)[1],
         input_signature=[tf.TensorSpec([None], tf.string)],
     )
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        # 16-bit grey: the upper byte, where a plain conversion would clip.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    # Converting what is RGB already would copy it.
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=JPEG_QUALITY)
+    return stream.getvalue()
 
 
 def _decoded(data: bytes) -> Image.Image:

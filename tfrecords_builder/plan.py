@@ -22,7 +22,7 @@ import affect_tf
 from affect_tf.data.sample import SCHEMA_VERSION
 from affect_tf.labels.taxonomy import TASKS
 from tfrecords_builder import annotations as annotations_lib
-from tfrecords_builder import pictures
+from tfrecords_builder import picture_source
 from tfrecords_builder.annotations import Annotations
 from tfrecords_builder.annotations import DEFAULTS
 
@@ -185,7 +185,7 @@ def _layout(
         "program": affect_tf.__version__,
         "taxonomy": annotations.taxonomy.to_json(),
         "size": size,
-        "jpeg_quality": pictures.JPEG_QUALITY,
+        "jpeg_quality": picture_source.JPEG_QUALITY,
         # These draw, resize and encode, and may do so differently in another version.
         "libraries": [cv2.__version__, np.__version__, PIL.__version__],
         "seed": seed,

@@ -121,7 +121,8 @@ def _cut(root: pathlib.Path, shard: Shard, cuts: Sequence[tuple[int, int]]) -> N
     size = path.stat().st_size if path.is_file() else 0
     if size in (0, shard.bytes):
         return _check_cut(path, files.sha256(path) if size else "", shard)
-    part = root / removal_journal.FOLDER / "shard.tfrecord"
+    # Beside the shard, which may lie on another disk than the folder.
+    part = path.with_name(f".{path.name}.part")
     checksum = hashlib.sha256()
     with part.open("wb") as stream:
         for chunk in removal_plan.kept_chunks(path, cuts):
@@ -129,6 +130,8 @@ def _cut(root: pathlib.Path, shard: Shard, cuts: Sequence[tuple[int, int]]) -> N
             stream.write(chunk)
         stream.flush()
         os.fsync(stream.fileno())
+    if checksum.hexdigest() != shard.sha256:
+        part.unlink()
     _check_cut(path, checksum.hexdigest(), shard)
     files.rename(part, path)
     return None

@@ -118,14 +118,23 @@ def changed_fingerprint(fingerprint: str, shards: Sequence[Shard]) -> str:
     return f"{original}{_CHANGED}{checksum.hexdigest()[:16]}"
 
 
-def is_changed_build(fingerprint: str, of_plan: str) -> bool:
-    """Returns whether a folder is a build less the people removed from it.
+def check_unchanged(
+    directory: str | os.PathLike[str], fingerprint: str, of_plan: str
+) -> None:
+    """Raises a UserError where a folder is a build less the people removed from it.
 
     Args:
+      directory: The folder, for the message.
       fingerprint: Of the folder's manifest.
       of_plan: That of the build's plan.
     """
-    return fingerprint.startswith(f"{of_plan}{_CHANGED}")
+    if fingerprint.startswith(f"{of_plan}{_CHANGED}"):
+        raise UserError(
+            "A build must not bring people back who were removed. Received: "
+            f"{os.fspath(directory)!r}, from which 'drop' has removed people who are "
+            "in the pictures and annotations still. Take them out there, or name "
+            "another folder with --out; --overwrite brings them back."
+        )
 
 
 def _fingerprint(directory: str | os.PathLike[str]) -> str | None:

@@ -96,7 +96,9 @@ def plan(
         cuts[shard.file] = _joined(search.cuts[shard.file])
         shards.append(_cut_shard(directory, loss, cuts[shard.file]))
     others = removal_search.rows_of_others(directory, manifest, search)
-    tables = removal_tables.plan(directory, people, search.traces, others)
+    tables = removal_tables.plan(
+        directory, people, search.traces, search.shared_videos, others
+    )
     without = _manifest(manifest, search, shards, losses, tables)
     journal = Journal(
         people=people,

@@ -139,6 +139,11 @@ class Search:
         self.cuts.setdefault(shard.file, []).extend(ranges)
         self.traces.add(table[goes[of_sample]])
 
+    @property
+    def shared_videos(self) -> set[str]:
+        """Films in which somebody stays."""
+        return {video for left in self._videos_left.values() for _, video in left}
+
     def manifest_counts(self) -> dict[str, dict[str, Any]]:
         """Returns the counts of those who stay, split by split."""
         found = {

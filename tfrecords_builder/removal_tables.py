@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import pathlib
-import re
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -25,16 +24,13 @@ CROPS = ".faces"
 
 _FRAMES, _FILMS = folder_lib.FILM_FILES
 _NO_ROWS = pd.DataFrame({"clip": [], "video": [], "frame": []}, dtype=object)
-#: What the key of a copy ends with.
-_COPY = re.compile(r"#\d+\Z")
 
 
 class Traces:
     """By what the records of some people are known elsewhere.
 
     Attributes:
-      keys: Keys of their records, and of what copies were made of. A clip has that of
-        its first frame.
+      keys: Keys of their records; a clip has that of its first frame.
       videos: Films that they are cut from.
       shots: (film, frame number) of their clips.
     """
@@ -46,8 +42,7 @@ class Traces:
 
     def add(self, table: pd.DataFrame) -> None:
         """Takes rows of the records, with `clip`, `video` and `frame`."""
-        keys = set(table["clip"])
-        self.keys |= keys | {_COPY.sub("", key) for key in keys}
+        self.keys.update(table["clip"])
         self.videos.update(set(table["video"]) - {""})
         of_film = table[table["video"] != ""]
         numbers = of_film["frame"].tolist()
@@ -74,19 +69,21 @@ def plan(
     directory: str | os.PathLike[str],
     people: Sequence[Person],
     traces: Traces,
+    shared: Collection[str],
     others: Iterable[pd.DataFrame],
 ) -> Tables:
     """Works out the files beside the records without some people.
 
     From the table of frames go their rows, and those of a film in which nobody else
     is seen; from the table of films such films; from the lists of rejects the rows
-    that name their pictures, their films or themselves. A crop file goes with all of
-    its film: it can be made again.
+    that name their pictures, films of nobody else, or themselves. A crop file goes
+    with all of its film: it can be made again.
 
     Args:
       directory: The folder.
       people: Who goes.
       traces: Of their records.
+      shared: Films in which somebody stays.
       others: Rows of those who stay in the same films, with `clip`, `video` and
         `frame`; taken only where there is a table of frames.
     """
@@ -95,7 +92,8 @@ def plan(
     rows: dict[str, int] = {}
     removed: list[str] = []
     shown, emptied = _plan_films(root, traces, others, texts, rows)
-    names = {person.subject for person in people} | traces.videos | emptied
+    alone = (traces.videos - set(shared)) | emptied
+    names = {person.subject for person in people} | alone
     rejected = 0
     for name in (folder_lib.REJECTS_FILE, folder_lib.NEW_REJECTS_FILE):
         found = rejects_lib.read(root / name) or []

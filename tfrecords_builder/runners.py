@@ -25,6 +25,8 @@ from typing import Any
 from typing import Protocol
 from typing import TypeVar
 
+import cv2
+
 from affect_tf import files
 from affect_tf.errors import UserError
 
@@ -170,6 +172,7 @@ def _begin_worker() -> None:
     write into a folder that the next run holds.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # There is a process for each core.
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -19,10 +19,9 @@ from tfrecords_builder import removal_journal
 from tfrecords_builder import report
 from tfrecords_builder import stats_report
 
-DESCRIPTION = (
-    "Counts what a folder of records holds, split by split: people, films, labels, "
-    "classes, action units, valence and arousal, and what was left out."
-)
+DESCRIPTION = """\
+Counts what a folder of records holds, split by split: people, films, labels, classes,
+action units, valence and arousal, and what was left out."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -33,6 +33,9 @@ TEMPLATE.flags.writeable = False
 #: The size that `TEMPLATE` is for, in pixels.
 TEMPLATE_SIZE = 112
 
+#: OpenCV warps pictures of shorter sides only.
+_MAX_WARPED = 2**15 - 1
+
 #: Rows of the 68-point markup of iBUG (Sagonas et al. 2013) that make the five points.
 #: Its "right" is the person's, which is the picture's left.
 _EYES_68 = (slice(36, 42), slice(42, 48))
@@ -166,14 +169,24 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Samples `image` at a similarity; averages first where it shrinks by 2 or more.
+    """Samples a picture at a similarity; averages first where it shrinks by 2 or more.
 
     Bilinear sampling alone looks at 4 pixels: of a face of 1000 pixels it would drop
     most, and the crop would flicker from frame to frame.
+
+    Args:
+      image: Uint8 [H, W, 3].
+      matrix: Float [2, 3], from the picture to the crop.
+      size: Side of the crop in pixels.
+
+    Returns:
+      Uint8 [size, size, 3]; black where the picture ends.
     """
     step = int(1 / math.sqrt(max(np.linalg.det(matrix[:, :2]), 1e-12)) + 1e-6)
-    if step >= 2:
-        image, matrix = _shrink(image, matrix, size, min(step, max(image.shape[:2])))
+    longest = max(image.shape[:2])
+    if step >= 2 or longest >= _MAX_WARPED:
+        step = min(max(step, 1), longest)
+        image, matrix = _shrink(image, matrix, size, step)
     return cv2.warpAffine(
         image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0)
     )

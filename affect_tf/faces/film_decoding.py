@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import av
 import av.error
@@ -21,6 +22,20 @@ _SHORTFALL_SECONDS = 1.0
 
 class FilmError(UserError):
     """A film or a photograph that cannot be read, or not to its end."""
+
+
+class Decoded(NamedTuple):
+    """One frame.
+
+    Attributes:
+      seconds: When to show it by the film's own clock; None where it does not say.
+      image: Uint8 [H, W, 3], RGB, upright.
+      rotation: By how many degrees it was turned, clockwise.
+    """
+
+    seconds: float | None
+    image: np.ndarray
+    rotation: int
 
 
 class Damage:
@@ -115,7 +130,7 @@ def picture_track(
 
 def decoded(
     container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
-) -> Iterator[av.VideoFrame]:
+) -> Iterator[Decoded]:
     """Gives the frames that can be decoded, one at a time; notes what cannot."""
     # Films are decoded side by side, one a process; threads in each would only fight.
     stream.thread_type = "NONE"
@@ -130,11 +145,17 @@ def decoded(
             return
         damage.see(packet)
         try:
-            yield from packet.decode()
-        except av.error.EOFError:
-            return
+            frames = packet.decode()
         except av.error.FFmpegError as error:
             damage.add(error)
+            continue
+        for frame in frames:
+            try:
+                image, rotation = upright(frame, stream)
+            except (av.error.FFmpegError, ValueError) as error:
+                damage.add(error)
+                continue
+            yield Decoded(seconds_of(frame.pts, stream), image, rotation)
 
 
 def upright(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[np.ndarray, int]:

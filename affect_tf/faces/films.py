@@ -137,21 +137,20 @@ def probe(path: str | os.PathLike[str]) -> Film:
                 f"A film must have a frame that can be decoded. Received: {path}. "
                 "Check that the file was copied to its end."
             )
-        image, rotation = film_decoding.upright(first, stream)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         seconds = film_decoding.stated_seconds(stream)
         if seconds is None:
             seconds = (container.duration or 0) / av.time_base
         return Film(
             path=os.fspath(path),
-            width=image.shape[1],
-            height=image.shape[0],
-            rotation=rotation,
+            width=first.image.shape[1],
+            height=first.image.shape[0],
+            rotation=first.rotation,
             frames=stream.frames or round(seconds * rate),
             rate=rate,
             seconds=seconds,
             codec=stream.codec_context.name,
-            sound=_sound(container, film_decoding.seconds_of(first.pts, stream) or 0.0),
+            sound=_sound(container, first.seconds or 0.0),
         )
 
 
@@ -175,14 +174,13 @@ def frames(path: str | os.PathLike[str]) -> Iterator[FilmFrame]:
         damage = film_decoding.Damage()
         zero, time, index = None, 0.0, -1
         for index, frame in enumerate(film_decoding.decoded(container, stream, damage)):
-            seconds = film_decoding.seconds_of(frame.pts, stream)
             if zero is None:
-                zero = seconds or 0.0
-            elif seconds is not None and seconds - zero > time:
-                time = seconds - zero
+                zero = frame.seconds or 0.0
+            elif frame.seconds is not None and frame.seconds - zero > time:
+                time = frame.seconds - zero
             else:  # No time of its own, or one that goes back: the usual distance.
                 time += 1 / rate
-            yield FilmFrame(index, time, film_decoding.upright(frame, stream)[0])
+            yield FilmFrame(index, time, frame.image)
         damage.check_end(container, stream)
     if damage.reason or index < 0:
         raise FilmError(

@@ -130,6 +130,13 @@ def test_a_square_of_a_multiple_is_averaged_exactly():
     np.testing.assert_allclose(square, mean, atol=1)
 
 
+def test_a_picture_of_any_width_can_be_cut():
+    panorama = np.zeros((60, 40_000, 3), np.uint8)
+    panorama[:, 39_000:] = NOISE[:60, :1].repeat(1000, 1)
+    square = alignment.crop_square(panorama, (39_100, 10, 39_140, 50), 40)
+    np.testing.assert_array_equal(square, panorama[10:50, 39_100:39_140])
+
+
 def test_the_square_lies_around_the_middle_of_the_box():
     # 20 x 40 at (100, 100): a side of 40, or of 60 with half of it as a margin.
     tall = alignment.crop_square(NOISE, (90, 80, 110, 120), 40)

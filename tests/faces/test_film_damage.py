@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from affect_tf.errors import UserError
+from affect_tf.faces import film_decoding
 from affect_tf.faces import films
 from affect_tf.faces.films import FilmError
 from tests.faces.film_files import shades
@@ -42,6 +43,23 @@ def test_a_film_with_a_hole_gives_the_frames_around_it(tmp_path):
     assert seen[-1].time == pytest.approx(19 / 25)
     assert [frame.index for frame in seen] == list(range(len(seen)))
     assert "must be whole" in error and f"{len(seen)} frames were decoded" in error
+
+
+def test_a_frame_of_no_known_colours_is_passed_over(tmp_path, monkeypatch):
+    path = write_film(tmp_path / "a.mp4", shades(5))
+    show, times = film_decoding.upright, []
+
+    def fails_once(frame, stream):
+        times.append(frame.time)
+        if len(times) == 3:
+            raise ValueError("unknown colours")
+        return show(frame, stream)
+
+    monkeypatch.setattr(film_decoding, "upright", fails_once)
+    seen, error = everything(path)
+    assert [frame.index for frame in seen] == [0, 1, 2, 3]
+    np.testing.assert_allclose([f.time for f in seen], [0, 0.04, 0.12, 0.16])
+    assert "unknown colours; 4 frames" in error
 
 
 def test_an_mp4_that_lost_its_end_is_noticed(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from affect_tf.data.manifest import Manifest
 from tests.tfrecords_builder.conftest import SIZE
 from tfrecords_builder import __main__ as command
+from tfrecords_builder import command_line
 from tfrecords_builder import pictures
 
 
@@ -106,6 +107,13 @@ def test_help_names_every_flag(capsys):
         command.main(["--dataset=csv", "--help"])
     shown = capsys.readouterr().out
     assert "--csv" in shown and "--images" in shown and "--max_rejects" not in shown
+
+
+def test_no_reader_takes_a_flag_of_the_build():
+    of_build = command_line.build_parser_of_readers()._option_string_actions
+    for dataset in command_line.READERS:
+        taken = command_line.reader_parser(dataset)._option_string_actions
+        assert not {*taken} & {*of_build} - {"--dataset"}, dataset
 
 
 def test_the_sample_data_set_builds_and_verifies(tmp_path):

@@ -1,14 +1,12 @@
 """People who leave a folder leave nothing behind, whatever interrupts it."""
 
 import dataclasses
-import json
 
 import pytest
 import tensorflow as tf
 
 from affect_tf.data import record_decoder
 from affect_tf.data.manifest import Manifest
-from affect_tf.errors import UserError
 from tests.tfrecords_builder.conftest import build
 from tests.tfrecords_builder.conftest import Data
 from tests.tfrecords_builder.conftest import HEADER
@@ -202,6 +200,25 @@ def test_rejected_pictures_that_name_them_are_forgotten(data, capsys):
     assert verify.verify(data.out) == ()
 
 
+def test_rejects_of_others_in_the_same_film_stay(data):
+    rows = ("f_left/1.jpg,f_left,f,1", "f_right/1.jpg,f_right,f,1")
+    data.write("file,subject,video,AU1", *rows)
+    for row in rows:
+        path = data.images / row.split(",")[0]
+        path.parent.mkdir()
+        path.write_bytes(picture())
+    annotations = csv_folder.annotations(data.csv, data.images, validation_fraction=0)
+    writer.build(annotations, data.out, size=SIZE)
+    (data.out / "rejected.csv").write_text(
+        "file,row,field,value,reason\nf.txt,1,class,9,no\nx.csv,2,file,f_left/2.jpg,no\n"
+    )
+    assert drop(data, "f_left") == 0
+    assert (data.out / "rejected.csv").read_text().count("\n") == 2
+    assert "f.txt" in (data.out / "rejected.csv").read_text()
+    assert drop(data, "f_right") == 0
+    assert not (data.out / "rejected.csv").exists()
+
+
 def test_nothing_of_them_is_left_on_the_disk(built):
     faces = [(built.images / row.split(",")[0]) for row in PEOPLE if "anna" in row]
     faces = [path.read_bytes() for path in faces]
@@ -210,7 +227,7 @@ def test_nothing_of_them_is_left_on_the_disk(built):
     notes.mkdir()
     (notes / "plan.json").write_text("{}")
     for name in (".build/unfinished-0.tfrecord", ".manifest.json.abcd1234",
-                 ".rejected.csv.x_1234yz", ".drop/shard.tfrecord"):  # fmt: skip
+                 ".rejected.csv.x_1234yz", ".drop/frames.csv"):  # fmt: skip
         path = built.out / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(faces[0])
@@ -222,64 +239,3 @@ def test_nothing_of_them_is_left_on_the_disk(built):
         assert not any(face[200:] in content for face in faces), name
     hidden = [path for path in built.out.rglob(".*")]
     assert hidden == []
-
-
-def test_a_damaged_folder_is_not_touched(built, capsys):
-    path = built.out / AU
-    content = bytearray(path.read_bytes())
-    content[60] ^= 1
-    path.write_bytes(bytes(content))
-    before = built.files()
-    assert drop(built, "anna") == 1
-    assert "cannot be read to its end" in capsys.readouterr().err
-    path.write_bytes(path.read_bytes()[:-1])
-    assert drop(built, "anna") == 1
-    path.write_bytes(before[AU])
-    assert built.files() == before
-
-
-def test_a_shard_that_lies_elsewhere_is_refused(built, capsys):
-    path = built.out / AU
-    path.rename(built.root / "elsewhere")
-    path.symlink_to(built.root / "elsewhere")
-    assert drop(built, "anna") == 1
-    assert "which is a link to" in capsys.readouterr().err
-
-
-def test_only_a_finished_folder_can_lose_people(data, capsys):
-    assert drop(data, "anna") == 1
-    assert "must hold manifest.json" in capsys.readouterr().err
-    assert not data.out.exists()
-
-    def stop(frames, total, kept):
-        raise Killed
-
-    annotations = csv_folder.annotations(data.csv, data.images)
-    with pytest.raises(Killed):
-        writer.build(annotations, data.out, size=SIZE, progress=stop)
-    assert drop(data, "1") == 1
-    assert "whose build was stopped" in capsys.readouterr().err
-
-
-def test_the_build_that_made_the_folder_does_not_take_it_for_its_own(built):
-    assert drop(built, "anna") == 0
-    after = built.files()
-    with pytest.raises(UserError, match="--overwrite"):
-        build(built)
-    assert built.files() == after
-    assert "anna" not in json.dumps([name for name in after])
-    build(built, overwrite=True)
-    assert subjects(built).count("anna") == 3
-
-
-def test_a_build_at_work_keeps_others_out(built):
-    annotations = csv_folder.annotations(built.csv, built.images)
-
-    def second(frames, total, kept):
-        assert drop(built, "anna") == 1
-
-    # The manifest is away meanwhile: the folder is no finished one.
-    writer.build(
-        annotations, built.out, size=SIZE, seed=2, overwrite=True, progress=second
-    )
-    assert subjects(built).count("anna") == 3

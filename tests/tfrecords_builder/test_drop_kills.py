@@ -108,6 +108,8 @@ def _state(data, before, after):
     # Whoever asks is told what to do.
     with pytest.raises(UserError, match="finish it with.* drop "):
         verify.verify(data.out)
+    with pytest.raises(UserError, match="finish it with.* drop "):
+        build(data, overwrite=True)
     if (data.out / "manifest.json").exists():
         assert Manifest.load(data.out).file_problems(data.out) == []
     else:
@@ -150,6 +152,7 @@ def test_a_shard_that_changed_meanwhile_is_an_error(built, monkeypatch, capsys):
     path = built.out / AU
     path.write_bytes(path.read_bytes()[::-1])
     assert drop(built) == 1
+    assert not list(path.parent.glob(".*"))
     assert "is not what it was when that began" in capsys.readouterr().err
     path.unlink()
     assert drop(built) == 1

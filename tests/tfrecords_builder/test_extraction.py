@@ -21,6 +21,7 @@ from tests.tfrecords_builder.made_films import frame
 from tests.tfrecords_builder.made_films import photograph
 from tfrecords_builder import crop_work
 from tfrecords_builder import extraction
+from tfrecords_builder import picture_source
 from tfrecords_builder import pictures
 from tfrecords_builder.readers import footage
 from tfrecords_builder.runners import Beam
@@ -118,7 +119,7 @@ def test_crops_show_the_face_and_are_stored_as_they_are(films_here):
         size=SIZE,
     )
     image = Image.fromarray(next(crop).crop)
-    image.save(again, "JPEG", quality=pictures.JPEG_QUALITY)
+    image.save(again, "JPEG", quality=picture_source.JPEG_QUALITY)
     assert found.crops.read("photo") == again.getvalue()
 
 

@@ -48,10 +48,10 @@ def annotations(
     """Reads the data set.
 
     A frame's key is its clip and its number in five digits ("001/00000"); the video
-    is the clip, the subject its actor, or the clip where none is named. Landmarks are needed to cut a face out: a frame
-    without any is left out as "no_face", one whose landmarks are not 68 pairs of
-    numbers is rejected. A JSON file that cannot be read costs its own clip, whose
-    pictures are rejected.
+    is the clip; the subject its actor, or the clip where none is named. Landmarks are
+    needed to cut a face out: a frame without any is left out as "no_face", one whose
+    landmarks are not 68 pairs of numbers is rejected. A JSON file that cannot be read
+    costs its own clip, whose pictures are rejected.
 
     Args:
       root: The folder of the data set.

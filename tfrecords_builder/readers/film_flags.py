@@ -9,9 +9,11 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from affect_tf.errors import UserError
 from affect_tf.faces import detection
 from tfrecords_builder.crop_work import Footage
 from tfrecords_builder.crop_work import Problem
+from tfrecords_builder.crop_work import Work
 from tfrecords_builder.extraction_report import ExtractionReport
 from tfrecords_builder.rejects import Reject
 from tfrecords_builder.runners import Local
@@ -32,13 +34,36 @@ def add_detector(add: Callable[..., object]) -> None:
     )
 
 
+class _Nobody:
+    """Does no work."""
+
+    def map(
+        self, function: Callable[[Work], int], items: Sequence[Work]
+    ) -> Iterator[int]:
+        """Raises: to look for faces takes as long as the build itself."""
+        names = [each.footage[0].name for each in items]
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        raise UserError(
+            "A dry run must not look through films, which is most of the work. "
+            f"Received: --dry_run with {len(names):,} films or batches of photographs "
+            f"that nobody has looked through yet: {some}. Leave out --dry_run; what is "
+            "found is kept."
+        )
+
+
 def folder(flags: argparse.Namespace) -> str:
     """Returns the folder of the crop files."""
     return os.path.join(flags.out, FOLDER)
 
 
 def runner(flags: argparse.Namespace) -> Runner:
-    """Returns who works: what the command has made, or this machine."""
+    """Returns who works: what the command has made, or this machine.
+
+    In a dry run nobody does: films that were looked through before are read, and one
+    that was not is an error.
+    """
+    if getattr(flags, "dry_run", False):
+        return _Nobody()
     given = getattr(flags, "runner", None)
     return given if hasattr(given, "map") else Local(flags.workers)
 

@@ -131,7 +131,7 @@ def annotations(
 def add_flags(add: Callable[..., object]) -> None:
     """Adds the reader's flags with `add`, as `add_argument`."""
     add(
-        "--keep",
+        "--faces",
         choices=extraction.KEEP,
         help="whose face of a frame: the largest (default), or all",
     )
@@ -165,7 +165,7 @@ def read(flags: argparse.Namespace) -> Annotations:
             film_flags.folder(flags),
             labels=flags.labels,
             source=flags.source or "video",
-            keep=flags.keep or "largest",
+            keep=flags.faces or "largest",
             detector=flags.detector or "default",
             damaged=flags.damaged or "reject",
             split=flags.split,

@@ -192,7 +192,7 @@ def test_a_wrong_option_is_an_error_of_the_command(tmp_path, options):
 
 def test_the_command_line_reaches_every_option(tmp_path):
     film(tmp_path / "in/a.mp4", [ONE] * 2)
-    arguments = [f"--root={tmp_path / 'in'}", "--detector=none", "--keep=all"]
+    arguments = [f"--root={tmp_path / 'in'}", "--detector=none", "--faces=all"]
     arguments += ["--split=validation", "--damaged=keep", "--source=mine"]
     arguments += ["--clip_frames=1", "--workers=1", "--size=24"]
     _, (part,) = command_line.parse(
@@ -230,3 +230,15 @@ def test_a_real_photograph_shows_several_people(shared_dir, tmp_path):
     assert len(found.table) == found.table["subject"].nunique() == 5
     for key in found.table["key"]:
         assert np.std(made_films.pixels(found.pictures.read(key))) > 20
+
+
+def test_a_dry_run_looks_through_nothing_and_says_so(tmp_path):
+    film(tmp_path / "in/a.mp4", [ONE] * 2)
+    flags = [f"--root={tmp_path / 'in'}", "--detector=none", "--workers=1"]
+    flags = ["--dataset=video", *flags, f"--out={tmp_path / 'out'}"]
+    _, (dry,) = command_line.parse([*flags, "--dry_run"])
+    with pytest.raises(UserError, match="1 films or batches .* yet: a. Leave out"):
+        command_line.read(dry)
+    _, (real,) = command_line.parse(flags)
+    # What was found before can be shown.
+    assert command_line.read(real).table.equals(command_line.read(dry).table)
