@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import rich.console
 
+from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
 from tfrecords_builder import assembly
 from tfrecords_builder import build_flags
@@ -18,6 +19,7 @@ from tfrecords_builder import folder
 from tfrecords_builder import report
 from tfrecords_builder import runners
 from tfrecords_builder import writer
+from tfrecords_builder.annotations import Annotations
 
 #: What can be done with a finished folder: modules with `DESCRIPTION`, `add_flags`
 #: and `run`.
@@ -68,6 +70,7 @@ def _command(name: str, arguments: Sequence[str], console: rich.console.Console)
 
 def _build(arguments: Sequence[str], console: rich.console.Console) -> int:
     flags, parts = command_line.parse(arguments)
+    assembly.check(flags, parts)
     runner = _runner(flags)
     annotations = assembly.assemble(flags, parts, runner, console)
     options = {
@@ -79,8 +82,9 @@ def _build(arguments: Sequence[str], console: rich.console.Console) -> int:
     if flags.dry_run:
         manifest = writer.dry_run(annotations, flags.out, **options)
         report.summary(manifest, console)
+        _say_rejected(manifest, annotations, console, "Would reject")
         shards = report.counted(len(manifest.shards), "shard")
-        console.print(f"Would write {shards} in {flags.out}; nothing was written.")
+        console.print(f"Would write {shards} in {flags.out}.", markup=False)
         return 0
     with report.Reporter(console, "Writing") as reporter:
         manifest = writer.build(
@@ -93,13 +97,7 @@ def _build(arguments: Sequence[str], console: rich.console.Console) -> int:
             **options,
         )
     report.summary(manifest, console)
-    if manifest.rejected:
-        console.print(
-            f"Rejected {manifest.rejected:,} of "
-            f"{report.counted(annotations.num_rows, 'row')}: see "
-            f"{folder.REJECTS_FILE}.",
-            markup=False,
-        )
+    _say_rejected(manifest, annotations, console, "Rejected")
     size = sum(shard.bytes for shard in manifest.shards) / 1e6
     shards = report.counted(len(manifest.shards), "shard")
     what = f"{shards}, {size:,.1f} MB, in {flags.out}"
@@ -110,10 +108,43 @@ def _build(arguments: Sequence[str], console: rich.console.Console) -> int:
     return 0
 
 
+def _say_rejected(
+    manifest: Manifest,
+    annotations: Annotations,
+    console: rich.console.Console,
+    what: str,
+) -> None:
+    if not manifest.rejected:
+        return
+    rows = report.counted(annotations.num_rows, "row")
+    first = annotations.rejects[0] if annotations.rejects else None
+    where = f"see {folder.REJECTS_FILE}"
+    if what != "Rejected":
+        where = f"the first {first.file}, line {first.row}: {first.reason}"
+    console.print(f"{what} {manifest.rejected:,} of {rows}: {where}.", markup=False)
+
+
 def _runner(flags: argparse.Namespace) -> runners.Runner:
+    """Returns who works, after a look whether they can."""
     if flags.runner == "local":
+        if flags.beam_flags:
+            raise UserError(
+                "--beam_flags must come with --runner=beam. Received: "
+                f"--beam_flags={flags.beam_flags!r} alone. Add --runner=beam.",
+                exit_code=2,
+            )
         return runners.Local(flags.workers)
-    return runners.Beam(tuple(shlex.split(flags.beam_flags)), flags.out)
+    try:
+        options = tuple(shlex.split(flags.beam_flags))
+    except ValueError as error:
+        raise UserError(
+            "--beam_flags must be flags as a shell would take them. Received: "
+            f"{flags.beam_flags!r} ({error}). Close every quotation.",
+            exit_code=2,
+        ) from error
+    beam = runners.Beam(options, flags.out)
+    beam.check()
+    return beam
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import pathlib
 from collections.abc import Sequence
 
 import rich.console
@@ -20,8 +21,42 @@ from tfrecords_builder import merge
 from tfrecords_builder import report
 from tfrecords_builder import runners
 from tfrecords_builder import splits
+from tfrecords_builder import writer
 from tfrecords_builder.annotations import Annotations
+from tfrecords_builder.annotations import SOURCE_NAME
 from tfrecords_builder.annotations import sum_of_dropped
+from tfrecords_builder.folder import Folder
+
+
+def check(flags: argparse.Namespace, parts: Sequence[command_line.Part]) -> None:
+    """Checks all that can be checked before anything is read, which may take hours.
+
+    Raises:
+      UserError: If a flag is wrong, or the folder cannot be built into.
+    """
+    writer.check_options(
+        flags.size, flags.frames_per_shard, flags.workers, flags.max_rejects
+    )
+    _taxonomy(flags.taxonomy)
+    _check_clip_frames(flags.clip_frames)
+    splits.check_leakage(flags.leakage)
+    plan = balance_flags.read(flags)
+    if flags.balance_plot is not None:
+        _check_plot(flags.balance_plot, bool(plan.keeps or plan.methods))
+    if plan.as_weights and not plan.methods:
+        raise UserError(
+            "--balance_as must come with --balance. Received: "
+            f"--balance_as={flags.balance_as} alone. Say what is to be balanced.",
+            exit_code=2,
+        )
+    for part in parts:
+        if part.flags.source and not SOURCE_NAME.fullmatch(part.flags.source):
+            raise UserError(
+                "--source must consist of letters, digits, '_' and '-'. Received: "
+                f"--source={part.flags.source!r}. Correct the name.",
+                exit_code=2,
+            )
+    Folder(flags.out).check(flags.overwrite or flags.dry_run)
 
 
 def assemble(
@@ -42,7 +77,6 @@ def assemble(
       UserError: If a flag or a data set is wrong.
     """
     wanted, plan = _taxonomy(flags.taxonomy), balance_flags.read(flags)
-    _check_clip_frames(flags.clip_frames)
     read = {}
     for part in parts:
         part.flags.runner, part.flags.console = runner, console
@@ -83,6 +117,24 @@ def _balanced(
         table=balanced.table,
         dropped=sum_of_dropped([annotations.dropped, balanced.dropped]),
     )
+
+
+def _check_plot(path: str, wanted: bool) -> None:
+    """Raises where a plot cannot go there, or nothing is to be drawn."""
+    if not wanted:
+        raise UserError(
+            f"--balance_plot must come with --balance or --keep. Received: {path!r} "
+            "alone. Say what is to be balanced.",
+            exit_code=2,
+        )
+    file = pathlib.Path(path)
+    mine = not file.exists() or file.is_file() and file.read_bytes()[:4] == b"\x89PNG"
+    if file.suffix.lower() != ".png" or not mine:
+        raise UserError(
+            "--balance_plot must be a new file that ends in .png, or an old plot. "
+            f"Received: {path!r}. Name another file.",
+            exit_code=2,
+        )
 
 
 def _check_clip_frames(frames: int | None) -> None:

@@ -26,44 +26,47 @@ TARGETS = ("equal", "over", "under")
 #: Text above the flags in --help.
 TITLE = "balancing"
 DESCRIPTION = """\
-Makes rare labels of the training split more frequent, task by task. Only stills of
-the training split change; validation and test stay as they are.
+Makes rare labels of the training split more frequent, task by task. Only
+stills change; validation and test stay as they are.
 
-  --balance=expr=equal   as many samples of each class, in all as many as before: rare
-                         classes are copied, frequent ones thinned at random
+  --balance=expr=equal   as many samples of each class, in all as many as
+                         before: rare classes are copied, frequent ones
+                         thinned at random
   --balance=expr=over    every class copied up to the most frequent one
   --balance=expr=under   every class thinned down to the rarest one
   --balance=expr=5000    every class copied or thinned to 5,000
-  --balance=va=bins      expr=equal with the occupied cells of 20 x 20 bins of valence
-                         and arousal for classes; va=over, va=under and va=500 too
-  --balance=au=ml_ros    multilabel random oversampling (ML-ROS, Charte et al. 2015):
-                         random samples with a rare unit are copied until its
-                         imbalance ratio is down to the mean ratio
-  --balance=deng2020     the recipe of Deng et al. 2020, for what there is of it:
-                         --keep=expr@affwild2*:neutral=1/10,happiness=1/2,sadness=1/2
+  --balance=va=bins      expr=equal with the occupied cells of 20 x 20 bins of
+                         valence and arousal for classes; va=over, va=under
+                         and va=500 too
+  --balance=au=ml_ros    multilabel random oversampling (ML-ROS, Charte et al.
+                         2015): random samples with a rare unit are copied
+                         until its imbalance ratio is down to the mean ratio
+  --balance=deng2020     the recipe of Deng et al. 2020, for what there is:
+                         --keep=expr@affwild2*:neutral=1/10
+                         --keep=expr@affwild2*:happiness=1/2
+                         --keep=expr@affwild2*:sadness=1/2
                          --keep=va@affwild2*=1/5
                          --balance=expr=equal
                          --balance=au=ml_ros,threshold=2,budget=0.5
                          --balance=va=bins,range=data,cap=none
 
 Options follow a comma:
-  cap=N        no sample occurs more than N times (va: 10; expr: none; cap=none)
+  cap=N        no sample occurs more than N times (va: 10; expr: none)
   num_bins=N   bins of each dimension (va: 20)
-  range=data   bins between the least and the largest value instead of -1 and 1 (va)
-  threshold=T  imbalance ratio at which a unit is rare no longer (au: the mean ratio)
-  budget=B     the number of copies that ends it, as a share of the samples (au: 0.5)
+  range=data   bins between the least and the largest value, not -1 and 1 (va)
+  threshold=T  imbalance ratio above which a unit is rare (au: the mean ratio)
+  budget=B     copies that end it, as a share of the samples (au: 0.5)
 
---keep thins before anything is balanced, by position and not at random, since
+--keep thins before anything is balanced, by position and not at random, for
 neighbouring frames look alike:
-  --keep=va=0.2                  every 5th sample with valence and arousal
-  --keep=va@affwild2=1/5         the same, of one source ("aff*" names several)
+  --keep=va=0.2             every 5th sample with valence and arousal
+  --keep=va@affwild2=1/5    the same of one source ("aff*" names several)
   --keep=expr:neutral=0.1,happiness=0.5
-                                 of all samples with an expression, the neutral ones
-                                 stay where their position is a multiple of 10; then,
-                                 counted anew, the happy ones where it is even
+      of all samples with an expression, the neutral ones stay where their
+      position is a multiple of 10; then, counted anew, happy ones where even
 
-A sample that loses one task's label stays for its other tasks. Copies carry only the
-label that they were made for."""
+A sample that loses one task's label stays for its other tasks. Copies carry
+only the label that they were made for."""
 
 
 def add_flags(add: Callable[..., object]) -> None:

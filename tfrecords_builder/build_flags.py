@@ -12,17 +12,18 @@ from tfrecords_builder import balance_flags
 from tfrecords_builder import writer
 
 _USAGE = """
-  python -m tfrecords_builder --dataset=NAME [its flags] [--dataset=...] --out=DIR
+  python -m tfrecords_builder --dataset=NAME [its flags] [--dataset=...] --out=D
   python -m tfrecords_builder verify DIR
   python -m tfrecords_builder stats DIR
   python -m tfrecords_builder drop DIR --subject=ID"""
 
 _DESCRIPTION = """\
-Turns annotated pictures and films of faces into TFRecords: shards, a manifest.json
-that says what is in them, and a rejected.csv that says what was left out and why.
+Turns annotated pictures and films of faces into TFRecords: shards, a
+manifest.json that says what is in them, and a rejected.csv that says what was
+left out and why.
 
-A build that was stopped continues where it was: give the same command again. Several
---dataset are joined in one folder, by the names of classes and units."""
+A build that was stopped continues where it was: give the same command again.
+Several --dataset are joined in one folder, by the names of classes and units."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,8 +57,8 @@ def build_parser(datasets: Mapping[str, str]) -> Parser:
     add(
         "--taxonomy",
         metavar="NAME",
-        help="keep the classes and units of abaw1, abaw2 or abaw3 (default: all that "
-        "the data sets have)",
+        help="keep the classes and units of abaw1, abaw2 or abaw3 (default, or auto: "
+        "all that the data sets have)",
     )
     add(
         "--leakage",

@@ -55,6 +55,7 @@ def check(annotations: Annotations) -> None:
                 f"A {field} must {rule}. Received: {field}={wrong[0]!r} in {origin}, "
                 f"{_line(table, field, wrong[0])}. Correct the name."
             )
+    _check_frames(table, origin)
     _check_one_each(table, ["clip"], ["split", "source", "subject", "video"], origin)
     _check_one_each(table, ["archive", "subject"], ["split"], origin)
 
@@ -72,9 +73,23 @@ def _check_films(table: pd.DataFrame) -> None:
     count = len(twice[["archive", "video"]].drop_duplicates())
     raise UserError(
         f"A film must lie in one split. Received: video={video!r} of {archive} in "
-        f"{places}; {count} such films. Correct the lists, or add --leakage=drop to "
+        f"{places}, and {count - 1} more. Correct the lists, or add --leakage=drop to "
         "leave their training rows out."
     )
+
+
+def _check_frames(table: pd.DataFrame, origin: str) -> None:
+    """Raises where a clip has one frame twice."""
+    clips = table[table["clip"].duplicated(keep=False)]
+    twice = clips[clips.duplicated(["clip", "frame"])]
+    if not twice.empty:
+        row = twice.iloc[0]
+        raise UserError(
+            "A clip must have each frame once. Received: "
+            f"frame={row['frame']} again in line {row['row']} of "
+            f"{row['origin'] or origin}, key={row['key']!r}, of clip {row['clip']!r}. "
+            "Correct the frame or the subject, or make stills with --clip_frames=1."
+        )
 
 
 def _check_one_each(

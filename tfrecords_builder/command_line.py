@@ -48,6 +48,10 @@ READERS = {
 }
 
 
+#: What can be done with a finished folder.
+COMMANDS = ("verify", "stats", "drop")
+
+
 class Part(NamedTuple):
     """One data set of a command line.
 
@@ -182,6 +186,12 @@ def _check_unknown(unknown: Sequence[str], datasets: Sequence[str]) -> None:
     """Raises for a flag that nobody takes, or that stands at the wrong data set."""
     if not unknown:
         return
+    if not unknown[0].startswith("-"):
+        raise UserError(
+            "A command line must begin with --dataset or a command. Received: "
+            f"{unknown[0]!r}. {taxonomy_lib.closest(unknown[0], COMMANDS)}",
+            exit_code=2,
+        )
     name = unknown[0].split("=")[0]
     takers = [d for d in READERS if name in reader_parser(d)._option_string_actions]
     if takers:

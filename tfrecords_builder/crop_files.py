@@ -22,6 +22,7 @@ import pathlib
 import re
 import zipfile
 import zlib
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -206,6 +207,10 @@ class CropFiles:
         if zlib.crc32(data) != index.crc[entry]:
             raise OSError(f"{path} is damaged: remove it, and it is made again")
         return data
+
+    def only(self, keys: Collection[str]) -> CropFiles:
+        """Returns this source, which holds a name a film and not a row a frame."""
+        return self
 
     def stamp(self, key: str) -> str:
         """Returns the name of the crop file, which stands for its film and options."""

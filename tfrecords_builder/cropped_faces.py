@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -117,6 +118,18 @@ class CroppedFaces:
         except UserError as error:
             raise PictureError(f"has a face without a size ({error})") from error
         return pictures.encode(face)
+
+    def only(self, keys: Collection[str]) -> CroppedFaces:
+        """Returns a source for these keys alone."""
+        known = [key for key in keys if key in self.rows]
+        rows = [self.rows[key] for key in known]
+        return dataclasses.replace(
+            self,
+            rows={key: row for row, key in enumerate(known)},
+            paths=[self.paths[row] for row in rows],
+            points=self.points[rows],
+            boxes=self.boxes[rows],
+        )
 
     def stamp(self, key: str) -> str:
         """Returns the stamp of the file, and what the place of the face adds to it.

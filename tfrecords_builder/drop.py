@@ -29,7 +29,8 @@ beside the records and the crops of their films go too. Stop what reads the fold
 first. A removal that was stopped is finished by the same command, or by 'drop DIR'.
 
 What lies elsewhere stays: the pictures and annotations that the folder was built
-from, drawn plots, models, backups."""
+from, drawn plots, models, backups. Crops that came back after a removal, of a film
+with the subject's name, go when the same command is given again."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +63,8 @@ def run(flags: argparse.Namespace, console: rich.console.Console) -> int:
       0.
 
     Raises:
-      UserError: If there is no finished folder, a subject is nobody or several
-        people, or a shard is damaged.
+      UserError: If there is no finished folder, a subject is several people or one
+        of whom nothing is there, or a shard is damaged.
     """
     folder, subjects = Folder(flags.directory), tuple(flags.subject)
     if flags.dry_run:
@@ -132,6 +133,27 @@ def _describe(
     planned: Removal, directory: str | os.PathLike[str], console: rich.console.Console
 ) -> None:
     """Says who goes, from where, and what is left without a sample."""
+    if planned.people:
+        _describe_records(planned, directory, console)
+    for name in planned.absent:
+        _say(
+            console,
+            f"{name}: no record in {directory} is of them, but this is left:",
+        )
+    for name, rows in planned.tables.rows.items():
+        _say(console, f"  {name}: {report.counted(rows, 'row')}")
+    shards = {loss.shard.file for loss in planned.losses}
+    for name in planned.journal.removed:
+        if name not in shards and name not in planned.tables.rows:
+            _say(console, f"  {name}: the whole file")
+    for warning in planned.warnings:
+        _say(console, f"warning: {warning}")
+
+
+def _describe_records(
+    planned: Removal, directory: str | os.PathLike[str], console: rich.console.Console
+) -> None:
+    """Says whose records go, and from which shards."""
     frames = sum(loss.frames for loss in planned.losses)
     splits = dict.fromkeys(loss.shard.split for loss in planned.losses)
     by_split = ", ".join(f"{split} {planned.frames(split):,}" for split in splits)
@@ -145,14 +167,6 @@ def _describe(
         what = f"{loss.frames:,} of {report.counted(loss.shard.frames, 'frame')}"
         gone = ", and with them the file" if loss.samples == loss.shard.samples else ""
         _say(console, f"  {loss.shard.file}: {what}{gone}")
-    for name, rows in planned.tables.rows.items():
-        _say(console, f"  {name}: {report.counted(rows, 'row')}")
-    shards = {loss.shard.file for loss in planned.losses}
-    for name in planned.journal.removed:
-        if name not in shards and name not in planned.tables.rows:
-            _say(console, f"  {name}: the whole file")
-    for warning in planned.warnings:
-        _say(console, f"warning: {warning}")
 
 
 def _conclude(

@@ -109,7 +109,7 @@ class Watch:
         with self._lock:
             frames, new = self._frames, float(self._bytes)
             items = self._items + self._kept[1]
-            for note in self._work.keys() & set(os.listdir(self._folder)):
+            for note in self._work.keys() & _names(self._folder):
                 of_note, share = _read(os.path.join(self._folder, note))
                 size, count = self._work[note]
                 frames += of_note
@@ -134,6 +134,14 @@ class Watch:
     def _look(self) -> None:
         while not self._over.wait(_SECONDS):
             self._progress(self.done())
+
+
+def _names(folder: str | os.PathLike[str]) -> set[str]:
+    """Returns what is in a folder; nothing where somebody has cleaned it away."""
+    try:
+        return set(os.listdir(folder))
+    except OSError:
+        return set()
 
 
 def _read(note: str) -> tuple[int, float]:

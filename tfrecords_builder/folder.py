@@ -22,6 +22,7 @@ from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
 from affect_tf.errors import UserError
 from tfrecords_builder import lock
+from tfrecords_builder import plan as plan_lib
 from tfrecords_builder import rejects as rejects_lib
 from tfrecords_builder import removal_journal
 from tfrecords_builder.annotations import FilmTables
@@ -36,6 +37,7 @@ NEW_REJECTS_FILE = "rejected.new.csv"
 FILM_FILES = ("frames.csv", "films.csv")
 _NOTES = ".build"
 _PLAN = "plan.json"
+_LOCK = "lock"
 
 
 class Folder:
@@ -64,8 +66,11 @@ class Folder:
         """Whether a whole build is here."""
         return (self.path / manifest_lib.FILE_NAME).exists()
 
-    def check(self) -> None:
+    def check(self, overwrite: bool = False) -> None:
         """Checks that the place is free, or was filled by a build.
+
+        Args:
+          overwrite: Whether a finished build may go, with people removed from it.
 
         Raises:
           UserError: If it is a file, or a folder with files of somebody else, or one
@@ -77,6 +82,8 @@ class Folder:
                 f"Received: {str(self.path)!r}, which is a file. Name another."
             )
         removal_journal.check_none_stopped(self.path)
+        if not overwrite:
+            removal_journal.check_unchanged(self.path)
         foreign = self._foreign_file() if self.path.exists() else None
         if foreign is not None:
             raise UserError(
@@ -99,7 +106,7 @@ class Folder:
                 "--out must be a folder that can be written to. "
                 f"Received: {str(self.path)!r} ({error.strerror}). Name another."
             ) from error
-        with (self._notes / "lock").open("w") as stream:
+        with (self._notes / _LOCK).open("w") as stream:
             if not lock.hold(stream):
                 raise UserError(
                     "A folder must be written by one build at a time. Received: "
@@ -122,9 +129,6 @@ class Folder:
             return None
         manifest = self._manifest()
         if manifest.fingerprint != plan.fingerprint:
-            removal_journal.check_unchanged(
-                self.path, manifest.fingerprint, plan.fingerprint
-            )
             return None
         for shard in manifest.shards:
             path = self.path / shard.file
@@ -192,7 +196,7 @@ class Folder:
             fields = note["shard"]
             shard = Shard(**{**fields, "tasks": tuple(fields["tasks"])})
             rejects = [Reject(*fields) for fields in note["rejects"]]
-            same = note["plan"] == plan_note(plan, index)
+            same = note["plan"] == plan_lib.note(plan, index)
             if same and files.sha256(self.path / shard.file) == shard.sha256:
                 return shard, rejects
         except (OSError, ValueError, KeyError, TypeError):
@@ -206,7 +210,7 @@ class Folder:
 
         Args:
           index: Of the shard in the plan.
-          plan: What `plan_note` returns for it.
+          plan: What `plan.note` returns for it.
           shard: What the file holds.
           rejects: What could not be used for it.
         """
@@ -280,7 +284,9 @@ class Folder:
 
     def _foreign_file(self) -> str | None:
         """Returns a file that no build wrote, where this is no folder of ours."""
-        if self.finished or self._notes.is_dir():
+        # Other programs have a folder of that name, too.
+        ours = any((self._notes / name).exists() for name in (_PLAN, _LOCK))
+        if self.finished or ours:
             return None
         for path in self.path.rglob("*"):
             # Hidden files (.gitignore, .DS_Store) get in nobody's way, and a list of
@@ -290,8 +296,3 @@ class Folder:
             if not (ours or name.startswith(".") or path.is_dir()):
                 return name
         return None
-
-
-def plan_note(plan: Plan, index: int) -> list[str]:
-    """Returns what tells whether a shard of an earlier run is still wanted."""
-    return [plan.layout, plan.shards[index].pictures]

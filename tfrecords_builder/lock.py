@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TextIO
 
 
@@ -15,4 +16,8 @@ def hold(stream: TextIO) -> bool:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    return True
+    # Whoever held it before may have removed it since: then it locks nothing.
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(stream.name))
+    except OSError:
+        return False

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import heapq
-import os
+import re
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from affect_tf.errors import UserError
-from affect_tf.labels import taxonomy as taxonomy_lib
 
-#: Names among which the closest is looked for: comparing takes its time.
-_CANDIDATES = 500
-#: Names that an error lists.
+#: Sources that an error lists.
 _LISTED = 8
+#: Who is followed in a film without a name of their own is "<film>/p0".
+_FOLLOWED = re.compile(r"(?P<film>.+)/p[0-9]+", re.ASCII | re.DOTALL)
 
 
 class Person(NamedTuple):
@@ -34,21 +32,68 @@ def may_be_meant(person: Person, texts: Collection[str]) -> bool:
     return person.subject in texts or str(person) in texts
 
 
-def resolve(texts: Sequence[str], people: Iterable[Person]) -> tuple[Person, ...]:
-    """Returns whom each text means, without repetition.
+def film_names(text: str) -> frozenset[str]:
+    """Returns the names that a film, or a photograph, of somebody alone may have.
+
+    Args:
+      text: A subject, with or without the source.
+    """
+    subjects = (text, text.partition("/")[2])
+    films = [m["film"] for s in subjects if (m := _FOLLOWED.fullmatch(s))]
+    return frozenset(filter(None, (*subjects, *films)))
+
+
+def absent(text: str, people: Collection[Person]) -> tuple[Person, ...]:
+    """Returns who may be meant by a text that names nobody of a folder.
+
+    What stands before a "/" is the source of a person who is gone, unless it is a slip
+    and somebody of another source would be taken for them.
+
+    Args:
+      text: As for `resolve`.
+      people: Everybody in the folder.
+    """
+    source, _, subject = text.partition("/")
+    is_source = any(person.source == source for person in people)
+    is_others = any(person.subject == subject for person in people)
+    there = subject and (is_source or not is_others)
+    return (Person("", text), *([Person(source, subject)] if there else []))
+
+
+def nobody(text: str, directory: str, people: Iterable[Person]) -> UserError:
+    """Returns the error of a text that names nobody.
+
+    It proposes no other name: who is in a hurry would remove the wrong person.
+    """
+    sources = sorted({person.source for person in people})
+    more = ", ..." if len(sources) > _LISTED else ""
+    listed = f"{', '.join(sources[:_LISTED])}{more}" or "none"
+    return UserError(
+        "--subject must name a person of the folder. "
+        f"Received: --subject={text}, but nobody of that name is in {directory}, and "
+        "nothing else of them. Look the name up in the annotations. Sources in the "
+        f"folder: {listed}.",
+        exit_code=2,
+    )
+
+
+def resolve(
+    texts: Sequence[str], people: Iterable[Person]
+) -> tuple[tuple[Person, ...], tuple[str, ...]]:
+    """Returns whom each text means, and the texts that mean nobody; none twice.
 
     Args:
       texts: "disfa/SN001", or "SN001" where only one source has a SN001.
       people: Everybody in the folder.
 
     Raises:
-      UserError: If a text means nobody or several people.
+      UserError: If a text means several people.
     """
     everybody = set(people)
     by_subject: dict[str, list[Person]] = {}
     for person in everybody:
         by_subject.setdefault(person.subject, []).append(person)
-    meant = []
+    meant, unknown = [], []
     for text in texts:
         source, _, subject = text.partition("/")
         if Person(source, subject) in everybody:
@@ -56,11 +101,7 @@ def resolve(texts: Sequence[str], people: Iterable[Person]) -> tuple[Person, ...
             continue
         found = sorted(by_subject.get(text, ()))
         if not found:
-            raise UserError(
-                "--subject must name a person of the folder. "
-                f"Received: --subject={text}. {_closest(text, everybody)}",
-                exit_code=2,
-            )
+            unknown.append(text)
         if len(found) > 1:
             names = ", ".join(str(person) for person in found)
             raise UserError(
@@ -69,19 +110,4 @@ def resolve(texts: Sequence[str], people: Iterable[Person]) -> tuple[Person, ...
                 exit_code=2,
             )
         meant += found
-    return tuple(dict.fromkeys(meant))
-
-
-def _closest(text: str, people: Iterable[Person]) -> str:
-    """Returns a clause that names the nearest people, of however many."""
-
-    def distance(name: str) -> tuple[int, int, str]:
-        common = len(os.path.commonprefix([name, text]))
-        return -common, abs(len(name) - len(text)), name
-
-    names = {n for person in people for n in (str(person), person.subject)}
-    near = heapq.nsmallest(_CANDIDATES, names, distance)
-    clause = taxonomy_lib.closest(text, tuple(near))
-    listed = sorted(str(person) for person in heapq.nsmallest(_LISTED, people))
-    more = "" if len(listed) < _LISTED else ", ..."
-    return f"{clause.partition('Allowed:')[0]}The folder has {', '.join(listed)}{more}."
+    return tuple(dict.fromkeys(meant)), tuple(dict.fromkeys(unknown))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -33,6 +34,9 @@ class Pictures(Protocol):
         Empty where the picture follows from the key.
         """
 
+    def only(self, keys: Collection[str]) -> Pictures:
+        """Returns a source for these keys alone, which is cheaper to send away."""
+
 
 @dataclasses.dataclass(frozen=True)
 class PictureFiles:
@@ -53,6 +57,11 @@ class PictureFiles:
     def stamp(self, key: str) -> str:
         """Returns the file's size and time of change."""
         return file_stamp(self._path(key))
+
+    def only(self, keys: Collection[str]) -> PictureFiles:
+        """Returns a source for these keys alone."""
+        paths = {key: self.paths[key] for key in keys if key in self.paths}
+        return PictureFiles(self.root, paths)
 
     def _path(self, key: str) -> pathlib.Path:
         return pathlib.Path(self.root, self.paths.get(key, key))
@@ -78,6 +87,14 @@ class MergedPictures:
         """Returns the stamp that its source gives."""
         part, _, rest = key.partition("/")
         return self.parts[part].stamp(rest)
+
+    def only(self, keys: Collection[str]) -> MergedPictures:
+        """Returns a source for these keys alone."""
+        wanted: dict[str, list[str]] = {}
+        for key in keys:
+            part, _, rest = key.partition("/")
+            wanted.setdefault(part, []).append(rest)
+        return MergedPictures({n: self.parts[n].only(k) for n, k in wanted.items()})
 
 
 def file_stamp(path: str | os.PathLike[str]) -> str:

@@ -61,7 +61,7 @@ class Plan:
       size: Side of the stored pictures.
       seed: Seed of the order.
       layout: Differs whenever the files would, but for the pictures in them.
-      fingerprint: Differs whenever the files would.
+      fingerprint: Differs whenever the files would, or the tables beside them.
     """
 
     table: pd.DataFrame
@@ -112,8 +112,14 @@ def make(annotations: Annotations, size: int, seed: int, frames_per_shard: int) 
             for shard in shards
         ]
     layout = _layout(order, annotations, size, seed, frames_per_shard)
-    fingerprint = _sha256([layout, *(shard.pictures for shard in shards)])
+    beside = _beside(annotations)
+    fingerprint = _sha256([layout, beside, *(shard.pictures for shard in shards)])
     return Plan(order, tuple(shards), size, seed, layout, fingerprint)
+
+
+def note(plan: Plan, index: int) -> list[str]:
+    """Returns what tells whether a shard of an earlier run is still wanted."""
+    return [plan.layout, plan.shards[index].pictures]
 
 
 def labelled(table: pd.DataFrame, units: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -170,6 +176,18 @@ def _shards(
 
 def _sha256(texts: Sequence[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def _beside(annotations: Annotations) -> str:
+    """Returns a checksum of what a folder says of its data, but for the records."""
+    facts = {
+        "rejects": [reject[1:] for reject in annotations.rejects],
+        "dropped": annotations.dropped,
+        "reader": annotations.reader,
+        "subjects_known": annotations.subjects_known,
+        "films": [table.to_csv(index=False) for table in annotations.films or ()],
+    }
+    return _sha256([json.dumps(facts, sort_keys=True, default=int)])
 
 
 def _layout(

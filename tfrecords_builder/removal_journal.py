@@ -118,22 +118,14 @@ def changed_fingerprint(fingerprint: str, shards: Sequence[Shard]) -> str:
     return f"{original}{_CHANGED}{checksum.hexdigest()[:16]}"
 
 
-def check_unchanged(
-    directory: str | os.PathLike[str], fingerprint: str, of_plan: str
-) -> None:
-    """Raises a UserError where a folder is a build less the people removed from it.
-
-    Args:
-      directory: The folder, for the message.
-      fingerprint: Of the folder's manifest.
-      of_plan: That of the build's plan.
-    """
-    if fingerprint.startswith(f"{of_plan}{_CHANGED}"):
+def check_unchanged(directory: str | os.PathLike[str]) -> None:
+    """Raises a UserError where a folder is a build less the people removed from it."""
+    if _CHANGED in (_fingerprint(directory) or ""):
         raise UserError(
             "A build must not bring people back who were removed. Received: "
-            f"{os.fspath(directory)!r}, from which 'drop' has removed people who are "
-            "in the pictures and annotations still. Take them out there, or name "
-            "another folder with --out; --overwrite brings them back."
+            f"{os.fspath(directory)!r}, from which 'drop' has removed people. Take "
+            "them out of the pictures and annotations, then add --overwrite: it brings "
+            "back whoever is still there."
         )
 
 

@@ -36,6 +36,7 @@ class Removal:
 
     Attributes:
       people: Who goes.
+      absent: Names of those who go, and of whom there is no record (any more).
       manifest: The one that will be there.
       journal: What to do.
       tables: The new versions of the tables, and what goes from them.
@@ -44,6 +45,7 @@ class Removal:
     """
 
     people: tuple[Person, ...]
+    absent: tuple[str, ...]
     manifest: Manifest
     journal: Journal
     tables: Tables
@@ -70,38 +72,40 @@ def plan(
       progress: Called now and then.
 
     Raises:
-      UserError: If a name means nobody or several people, or the folder is damaged.
+      UserError: If a name means several people, or nobody of whom anything is left,
+        or the folder is damaged.
     """
     _check_files(directory, manifest)
     texts = frozenset(subjects)
+    named = frozenset().union(*map(people_lib.film_names, texts))
     search = removal_search.search(
-        directory, manifest, lambda who: people_lib.may_be_meant(who, texts), progress
+        directory,
+        manifest,
+        lambda who: people_lib.may_be_meant(who, texts),
+        progress,
+        named,
     )
-    people = people_lib.resolve(subjects, search.everybody)
+    people, absent = people_lib.resolve(subjects, search.everybody)
+    gone = [_left_of(directory, search, text) for text in absent]
     if search.meant != set(people):
         # One of the names is also, without its source, that of somebody else.
         search = removal_search.search(
-            directory, manifest, lambda who: who in people, progress
+            directory, manifest, lambda who: who in people, progress, named
         )
-    shards, cuts, removed, losses = [], {}, [], []
-    for shard in manifest.shards:
-        loss = search.losses.get(shard.file)
-        if loss is None:
-            shards.append(shard)
-            continue
-        losses.append(loss)
-        if loss.samples == shard.samples:
-            removed.append(shard.file)
-            continue
-        cuts[shard.file] = _joined(search.cuts[shard.file])
-        shards.append(_cut_shard(directory, loss, cuts[shard.file]))
+    shards, cuts, removed = _plan_shards(directory, manifest, search)
+    losses = tuple(search.losses.values())
     others = removal_search.rows_of_others(directory, manifest, search)
     tables = removal_tables.plan(
-        directory, people, search.traces, search.shared_videos, others
+        directory,
+        (*people, *gone),
+        search.traces,
+        search.shared_videos,
+        others,
+        _films(gone),
     )
     without = _manifest(manifest, search, shards, losses, tables)
     journal = Journal(
-        people=people,
+        people=(*people, *gone),
         before=manifest.fingerprint,
         after=without.fingerprint,
         cuts=cuts,
@@ -109,7 +113,7 @@ def plan(
         tables=tuple(tables.texts),
     )
     warnings = tuple(_warnings(manifest, without))
-    return Removal(people, without, journal, tables, tuple(losses), warnings)
+    return Removal(people, absent, without, journal, tables, losses, warnings)
 
 
 def kept_chunks(
@@ -128,6 +132,50 @@ def kept_chunks(
                     return
                 start += len(chunk)
                 yield chunk
+
+
+def _left_of(directory: str | os.PathLike[str], search: Search, text: str) -> Person:
+    """Returns who is meant by a name without a record, of whom something is left.
+
+    A build that was refused after the removal may have made the crops again.
+
+    Raises:
+      UserError: If nothing is left of anybody of that name.
+    """
+    for person in people_lib.absent(text, search.everybody):
+        found = removal_tables.plan(
+            directory,
+            [person],
+            removal_tables.Traces(),
+            search.shared_videos,
+            (),
+            _films([person]),
+        )
+        if found.rows or found.removed:
+            return person
+    raise people_lib.nobody(text, os.fspath(directory), search.everybody)
+
+
+def _films(people: Sequence[Person]) -> set[str]:
+    """Returns the names that films of people without a record may have."""
+    return {name for person in people for name in people_lib.film_names(person.subject)}
+
+
+def _plan_shards(
+    directory: str | os.PathLike[str], manifest: Manifest, search: Search
+) -> tuple[list[Shard], dict[str, list[tuple[int, int]]], list[str]]:
+    """Returns the shards that will be there, what is cut from them, and who go."""
+    shards, cuts, removed = [], {}, []
+    for shard in manifest.shards:
+        loss = search.losses.get(shard.file)
+        if loss is None:
+            shards.append(shard)
+        elif loss.samples == shard.samples:
+            removed.append(shard.file)
+        else:
+            cuts[shard.file] = _joined(search.cuts[shard.file])
+            shards.append(_cut_shard(directory, loss, cuts[shard.file]))
+    return shards, cuts, removed
 
 
 def _manifest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from typing import Any
 from typing import NamedTuple
@@ -41,6 +42,7 @@ def search(
     manifest: Manifest,
     is_meant: Callable[[Person], bool],
     progress: Progress | None,
+    named: Collection[str] = (),
 ) -> Search:
     """Reads every record of a folder once.
 
@@ -49,11 +51,12 @@ def search(
       manifest: Its manifest.
       is_meant: Who is looked for.
       progress: Called now and then.
+      named: Photographs of which it should be known whether somebody stays in them.
 
     Raises:
       UserError: If a shard is damaged.
     """
-    found = Search(manifest, is_meant)
+    found = Search(manifest, is_meant, named)
     total = sum(shard.frames for shard in manifest.shards)
     done = 0
     for block in record_stream.blocks(directory, manifest, manifest.shards):
@@ -90,7 +93,14 @@ class Search:
       traces: Of their records.
     """
 
-    def __init__(self, manifest: Manifest, is_meant: Callable[[Person], bool]) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        is_meant: Callable[[Person], bool],
+        named: Collection[str] = (),
+    ) -> None:
+        self._named = frozenset(named)
+        self._photographs: set[str] = set()
         self._taxonomy = manifest.taxonomy
         self._is_meant = is_meant
         self._shard: Shard | None = None
@@ -125,6 +135,11 @@ class Search:
         named = {v for v, gone in zip(videos, goes, strict=True) if v and not gone}
         left = self._videos_left.setdefault(shard.split, set())
         left.update((shard.source, video) for video in named)
+        keys = block.names("key")[~goes]
+        # "<name>_p0" where everybody's face is kept, "<name>#2" where balancing copies.
+        stems = {key.partition("#")[0] for key in keys}
+        stems |= {stem.rpartition("_p")[0] for stem in stems}
+        self._photographs |= stems & self._named
         table = record_stream.table(block, self._taxonomy)
         of_sample = block.rows.sample.numpy()
         self._count(table[~goes[of_sample]])
@@ -141,8 +156,9 @@ class Search:
 
     @property
     def shared_videos(self) -> set[str]:
-        """Films in which somebody stays."""
-        return {video for left in self._videos_left.values() for _, video in left}
+        """Films in which somebody stays, and such photographs of those named."""
+        videos = {video for left in self._videos_left.values() for _, video in left}
+        return videos | self._photographs
 
     def manifest_counts(self) -> dict[str, dict[str, Any]]:
         """Returns the counts of those who stay, split by split."""

@@ -71,6 +71,7 @@ def plan(
     traces: Traces,
     shared: Collection[str],
     others: Iterable[pd.DataFrame],
+    films: Collection[str] = (),
 ) -> Tables:
     """Works out the files beside the records without some people.
 
@@ -86,12 +87,16 @@ def plan(
       shared: Films in which somebody stays.
       others: Rows of those who stay in the same films, with `clip`, `video` and
         `frame`; taken only where there is a table of frames.
+      films: Films and photographs of people who have no record (any more): their rows
+        go unless somebody stays in them, and their crop files in any case.
     """
     root = pathlib.Path(directory)
     texts: dict[str, str] = {}
     rows: dict[str, int] = {}
     removed: list[str] = []
-    shown, emptied = _plan_films(root, traces, others, texts, rows)
+    shown, emptied = _plan_films(
+        root, traces, others, set(films) - set(shared), texts, rows
+    )
     alone = (traces.videos - set(shared)) | emptied
     names = {person.subject for person in people} | alone
     rejected = 0
@@ -106,7 +111,7 @@ def plan(
                 texts[name] = _rejects_text(kept)
             else:
                 removed.append(name)
-    crops = _crop_files(root / CROPS, traces.videos | shown)
+    crops = _crop_files(root / CROPS, traces.videos | shown, films)
     removed += [f"{CROPS}/{name}" for name in crops]
     return Tables(texts, tuple(removed), rows, rejected)
 
@@ -115,10 +120,11 @@ def _plan_films(
     root: pathlib.Path,
     traces: Traces,
     others: Iterable[pd.DataFrame],
+    forgotten: Collection[str],
     texts: dict[str, str],
     rows: dict[str, int],
 ) -> tuple[set[str], set[str]]:
-    """Plans the tables of films.
+    """Plans the tables of films, from which the forgotten ones go as wholes.
 
     Returns:
       The films that show these people, and those that show nobody else.
@@ -130,6 +136,10 @@ def _plan_films(
     mine = _of_people(frames, seen, traces, others)
     shown = set(frames.loc[mine, "film"])
     emptied = shown - set(frames.loc[~mine & seen, "film"])
+    listed = set(frames["film"])
+    if (root / _FILMS).is_file():
+        listed |= set(_read(root / _FILMS)["film"])
+    emptied |= listed & set(forgotten)
     goes = mine | frames["film"].isin(emptied)
     if goes.any():
         texts[_FRAMES] = frames[~goes].to_csv(index=False, lineterminator="\n")
@@ -137,8 +147,9 @@ def _plan_films(
     if emptied and (root / _FILMS).is_file():
         films = _read(root / _FILMS)
         goes = films["film"].isin(emptied)
-        texts[_FILMS] = films[~goes].to_csv(index=False, lineterminator="\n")
-        rows[_FILMS] = int(goes.sum())
+        if goes.any():
+            texts[_FILMS] = films[~goes].to_csv(index=False, lineterminator="\n")
+            rows[_FILMS] = int(goes.sum())
     return shown, emptied
 
 
@@ -186,25 +197,30 @@ def _read(path: pathlib.Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
 
 
-def _crop_files(folder: pathlib.Path, films: Collection[str]) -> list[str]:
+def _crop_files(
+    folder: pathlib.Path, films: Collection[str], forgotten: Collection[str]
+) -> list[str]:
     """Returns the crop files of some films or photographs.
 
-    One that cannot be opened is among them: nobody knows whom it shows.
+    One that cannot be opened is among them, as nobody knows whom it shows; but it is
+    no sign that there is anything of the forgotten films.
     """
-    if not films or not folder.is_dir():
+    wanted = {*films, *forgotten}
+    if not wanted or not folder.is_dir():
         return []
-    found = []
+    found, damaged = [], []
     for path in sorted(folder.glob("*.zip")):
         try:
             _, contents = crop_files.read_tables(path)
         except OSError:
-            found.append(path.name)
+            damaged.append(path.name)
             continue
         film = contents["film"] or {}
         names = {film.get("film"), *(contents["photographs"] or ())}
-        if names & set(films):
+        names |= {problem[0] for problem in contents["problems"]}
+        if names & wanted:
             found.append(path.name)
-    return found
+    return sorted(found + damaged) if films or found else []
 
 
 def _about(reject: Reject, keys: set[str], names: set[str]) -> bool:

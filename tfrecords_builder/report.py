@@ -83,10 +83,11 @@ def counted(number: int, noun: str) -> str:
 def summary(manifest: Manifest, console: rich.console.Console) -> None:
     """Shows what a folder holds: each split, the labels, classes and units."""
     counts = manifest.counts
+    splits = manifest.splits or tuple(manifest.dropped)
     console.print()
-    table = _table("", manifest.splits)
+    table = _table("", splits)
     for name in ("frames", "samples", "subjects", "videos"):
-        values = [counts[split].get(name, 0) for split in manifest.splits]
+        values = [counts.get(split, {}).get(name, 0) for split in splits]
         if name == "videos" and not any(values):
             continue
         if name != "samples" or manifest.frames_per_sample["max"] > 1:
@@ -103,7 +104,7 @@ def summary(manifest: Manifest, console: rich.console.Console) -> None:
             values = [counts[split][group].get(name, 0) for split in manifest.splits]
             label = "  no label" if name == "none" else title.format(name)
             table.add_row(label, *_cells(values))
-    dropped = [manifest.dropped.get(split, {}) for split in manifest.splits]
+    dropped = [manifest.dropped.get(split, {}) for split in splits]
     for reason in dict.fromkeys(name for of_split in dropped for name in of_split):
         values = [of_split.get(reason, 0) for of_split in dropped]
         table.add_row(f"left out: {reason.replace('_', ' ')}", *_cells(values))

@@ -6,6 +6,7 @@ leaves behind lies in files; what it returns is small.
 
 from __future__ import annotations
 
+import argparse
 import collections
 import contextlib
 import dataclasses
@@ -71,6 +72,7 @@ class Local:
             return
         # A forked process would inherit the locks of TensorFlow's threads.
         context = multiprocessing.get_context("spawn")
+        others = {*multiprocessing.active_children()}
         pool = futures.ProcessPoolExecutor(workers, context, _begin_worker)
         waiting: collections.deque[futures.Future[Result]] = collections.deque()
         try:
@@ -88,7 +90,7 @@ class Local:
             ) from error
         except BaseException:
             # Nobody waits for an hour of film after Ctrl-C.
-            for process in multiprocessing.active_children():
+            for process in {*multiprocessing.active_children()} - others:
                 process.terminate()
             raise
         finally:
@@ -109,6 +111,10 @@ class Beam:
     options: tuple[str, ...]
     shared: str
 
+    def check(self) -> None:
+        """Raises a UserError where Apache Beam or one of the flags is not there."""
+        self._pipeline()
+
     def map(
         self, function: Callable[[Item], Result], items: Sequence[Item]
     ) -> Iterator[Result]:
@@ -119,12 +125,14 @@ class Beam:
         """
         if not items:
             return
-        beam, options = _beam(self.options)
+        pipeline = self._pipeline()
+        import apache_beam as beam
+
         shared = pathlib.Path(self.shared, _SCRATCH)
         shared.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=shared) as scratch:
             work = _Work(function, os.path.abspath(scratch))
-            with beam.Pipeline(options=options) as pipeline:
+            with pipeline:
                 _ = (
                     pipeline
                     | "items" >> beam.Create(list(enumerate(items)))
@@ -139,6 +147,35 @@ class Beam:
                 yield outcome
         with contextlib.suppress(OSError):  # Another pipeline may be using it.
             shared.rmdir()
+
+    def _pipeline(self) -> Any:
+        """Returns an empty pipeline."""
+        try:
+            import apache_beam
+            from apache_beam.options.pipeline_options import PipelineOptions
+        except ImportError as error:
+            raise UserError(
+                "--runner=beam must have Apache Beam installed. Received: none. "
+                "Run 'pip install apache-beam'.",
+                exit_code=2,
+            ) from error
+        flags = list(self.options)
+        # Beam itself would go on without a flag that it does not know, here.
+        parser = argparse.ArgumentParser(add_help=False, conflict_handler="resolve")
+        for group in PipelineOptions.__subclasses__():
+            if "_add_argparse_args" in vars(group):
+                group._add_argparse_args(parser)
+        try:
+            _, unknown = parser.parse_known_args(flags)
+            if unknown:
+                raise ValueError(f"unknown: {' '.join(unknown)}")
+            return apache_beam.Pipeline(options=PipelineOptions(flags))
+        except (SystemExit, ValueError, AttributeError, ImportError) as error:
+            raise UserError(
+                "--beam_flags must be flags of Apache Beam. Received: "
+                f"{' '.join(flags)} ({error}). See Beam's list of pipeline options.",
+                exit_code=2,
+            ) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,17 +216,3 @@ def _begin_worker() -> None:
 def _end_with_parent() -> None:
     multiprocessing.parent_process().join()
     os._exit(1)
-
-
-def _beam(options: Sequence[str]) -> tuple[Any, Any]:
-    """Returns the package and the options of a pipeline."""
-    try:
-        import apache_beam
-        from apache_beam.options import pipeline_options
-    except ImportError as error:
-        raise UserError(
-            "--runner=beam must have Apache Beam installed. Received: none. "
-            "Run 'pip install apache-beam'.",
-            exit_code=2,
-        ) from error
-    return apache_beam, pipeline_options.PipelineOptions(list(options))

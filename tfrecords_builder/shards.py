@@ -40,7 +40,7 @@ class Job:
       folder: Path of the output folder.
       index: Of the shard in the plan.
       planned: The shard.
-      plan: The note by which a restart recognises it; see `folder.plan_note`.
+      plan: The note by which a restart recognises it; see `plan.note`.
       table: Its rows, in order.
       pictures: Where its pictures come from.
       taxonomy: The vocabulary of the records.

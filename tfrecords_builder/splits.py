@@ -58,6 +58,16 @@ def by_group(groups: pd.Series, fraction: float, seed: int) -> np.ndarray:
     return np.where(groups.isin(chosen), "validation", "train").astype(object)
 
 
+def check_leakage(leakage: str) -> None:
+    """Raises a UserError where `leakage` is not one of `LEAKAGE`."""
+    if leakage not in LEAKAGE:
+        raise UserError(
+            f"--leakage must be one of {', '.join(LEAKAGE)}. Received: {leakage!r}. "
+            "Choose one of them.",
+            exit_code=2,
+        )
+
+
 def settle(annotations: Annotations, leakage: str) -> Annotations:
     """Removes what is in two splits from all but one of them, if that is wanted.
 
@@ -74,12 +84,7 @@ def settle(annotations: Annotations, leakage: str) -> Annotations:
     Raises:
       UserError: If `leakage` is neither.
     """
-    if leakage not in LEAKAGE:
-        raise UserError(
-            f"--leakage must be one of {', '.join(LEAKAGE)}. Received: {leakage!r}. "
-            "Choose one of them.",
-            exit_code=2,
-        )
+    check_leakage(leakage)
     table = annotations.table
     if leakage == "refuse" or table.empty:
         return annotations
@@ -102,8 +107,8 @@ def settle(annotations: Annotations, leakage: str) -> Annotations:
     some = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
     rows = ", ".join(f"{n:,} {split}" for split, n in removed.items())
     note = (
-        f"Removed {rows} rows of {len(names):,} films or people that are in another "
-        f"split too: {some}."
+        f"Removed {rows} rows, of films or people that are in another split too "
+        f"({len(names):,}: {some})."
     )
     return dataclasses.replace(
         annotations,

@@ -76,9 +76,9 @@ def build(
       UserError: If the annotations break a rule, the folder holds another build, or
         too much is rejected (`rejected.csv` is written all the same).
     """
-    _check_options(size, frames_per_shard, workers, max_rejects)
+    check_options(size, frames_per_shard, workers, max_rejects)
     folder = Folder(out)
-    folder.check()
+    folder.check(overwrite)
     if annotations.table.empty:
         folder.write_rejects(annotations.rejects)
     checks.check(annotations)
@@ -124,8 +124,8 @@ def dry_run(
       UserError: Where `build` would raise one before it reads pictures, but for what
         the folder holds and the number of rejects.
     """
-    _check_options(size, frames_per_shard, None, max_rejects)
-    Folder(out).check()
+    check_options(size, frames_per_shard, None, max_rejects)
+    Folder(out).check(overwrite=True)
     checks.check(annotations)
     plan = plan_lib.make(annotations, size, seed, frames_per_shard)
     clips = plan.table["clip"].to_numpy()
@@ -173,9 +173,10 @@ def _manifest(
     )
 
 
-def _check_options(
+def check_options(
     size: int, frames_per_shard: int, workers: int | None, max_rejects: float
 ) -> None:
+    """Raises a UserError where an option of `build` is out of range."""
     for name, value, allowed, rule in (
         ("size", size, 8 <= size <= 4096, "lie in 8 ... 4096"),
         ("frames_per_shard", frames_per_shard, frames_per_shard > 0, "be positive"),
@@ -234,13 +235,14 @@ def _write_shards(
 
 def _job(index: int, folder: Folder, plan: Plan, annotations: Annotations) -> Job:
     planned = plan.shards[index]
+    rows = plan.table.iloc[planned.start : planned.stop]
     return Job(
         folder=os.path.abspath(folder.path),
         index=index,
         planned=planned,
-        plan=tuple(folder_lib.plan_note(plan, index)),
-        table=plan.table.iloc[planned.start : planned.stop],
-        pictures=annotations.pictures,
+        plan=tuple(plan_lib.note(plan, index)),
+        table=rows,
+        pictures=annotations.pictures.only(rows["picture"].unique()),
         taxonomy=annotations.taxonomy,
         size=plan.size,
     )

@@ -9,6 +9,7 @@ from tests.tfrecords_builder.conftest import picture
 from tests.tfrecords_builder.conftest import SIZE
 from tests.tfrecords_builder.test_merge import part
 from tfrecords_builder import __main__ as command
+from tfrecords_builder import command_line
 from tfrecords_builder import writer
 from tfrecords_builder.annotations import FilmTables
 
@@ -101,3 +102,79 @@ def test_films_without_a_face_make_a_folder_without_shards(tmp_path):
     assert len(pd.read_csv(tmp_path / "out/frames.csv")) == 2
     assert list(pd.read_csv(tmp_path / "out/films.csv")["film"]) == ["a"]
     assert writer.build(nothing, tmp_path / "out") == manifest
+
+
+def test_a_build_sees_what_changed_beside_the_records(data, capsys):
+    assert run(data, "--max_rejects=1") == 0
+    lines = data.csv.read_text().splitlines()
+    data.write(*lines, "no/such.jpg,train,9,fear,,,,")
+    assert run(data, "--max_rejects=1") == 1
+    assert "a finished build of other" in capsys.readouterr().err
+    assert run(data) == 1
+    assert "rows may be rejected" in capsys.readouterr().err
+    assert run(data, "--max_rejects=1", "--dry_run") == 0
+    assert "Would reject 1 of 8 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--leakage=remove"], "refuse, drop"),
+        (["--source=my data"], "--source must consist"),
+        (["--balance_plot=x.png"], "come with --balance"),
+        (["--balance=expr=over", "--balance_plot=x.jpg"], "ends in .png"),
+        (["--balance_as=weights"], "must come with --balance"),
+        (["--beam_flags=--a=b"], "must come with --runner=beam"),
+        (["--runner=beam", "--beam_flags='x"], "as a shell would take them"),
+        (["--frames_per_shard=0"], "--frames_per_shard must be positive"),
+    ],
+)
+def test_a_wrong_flag_is_told_before_anything_is_read(
+    data, flags, message, capsys, monkeypatch
+):
+    monkeypatch.setattr(command_line, "read", lambda part: pytest.fail("was read"))
+    assert run(data, *flags) == 2
+    assert message in capsys.readouterr().err
+    assert not data.out.exists()
+
+
+def test_flags_that_beam_does_not_know_are_refused(data, capsys):
+    pytest.importorskip("apache_beam")
+    for flag in ("--bogus=1", "--runner=NoSuchRunner"):
+        assert run(data, "--runner=beam", f"--beam_flags={flag}") == 2
+        assert "--beam_flags must be flags of Apache Beam" in capsys.readouterr().err
+
+
+def test_a_plot_does_not_replace_another_file(data):
+    before = data.csv.read_bytes()
+    mine = data.root / "mine.png"
+    mine.write_bytes(before)
+    for path in (data.csv, mine):
+        assert run(data, "--balance=expr=over", f"--balance_plot={path}") == 2
+    assert data.csv.read_bytes() == mine.read_bytes() == before
+
+
+def test_a_folder_of_others_is_refused_before_anything_is_read(data, monkeypatch):
+    monkeypatch.setattr(command_line, "read", lambda part: pytest.fail("was read"))
+    (data.out / ".build").mkdir(parents=True)
+    (data.out / "thesis.txt").write_text("mine")
+    assert run(data) == 1
+
+
+def test_a_frame_is_once_in_a_clip(film, capsys):
+    lines = film.csv.read_text().splitlines()
+    film.write(lines[0], *(line.replace("validation", "train") for line in lines[1:]))
+    film.write(
+        *film.csv.read_text()
+        .replace("train,f-train,f,1,", "train,f-train,f,0,")
+        .splitlines()
+    )
+    assert run(film, "--clip_frames=5") == 1
+    assert (
+        "A clip must have each frame once. Received: frame=0" in capsys.readouterr().err
+    )
+
+
+def test_a_command_that_is_misspelt_is_told_its_name(capsys):
+    assert command.main(["veryfy", "somewhere"]) == 2
+    assert "Did you mean 'verify'?" in capsys.readouterr().err

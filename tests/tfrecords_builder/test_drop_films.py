@@ -112,6 +112,61 @@ def test_the_crops_of_their_films_go_as_whole_files(data, capsys):
     assert names == [".lock", "empty-2.zip"]
 
 
+def make_crops(data, film):
+    contents = {"film": {"film": film}, "photographs": None, "problems": []}
+    with crop_files.create(data.out / f".faces/{film}-9.zip", contents) as crop_file:
+        crop_file.add({"frame": "0", "person": "0"}, picture(9))
+
+
+@pytest.mark.parametrize("name", ["anna", "faces/anna", "anna/p0"])
+def test_crops_that_came_back_go_with_the_same_command(data, capsys, name):
+    build_films(data)
+    assert drop(data, "anna") == 0
+    for film in ("anna", "hannah"):
+        make_crops(data, film)
+    with (data.out / "films.csv").open("a") as stream:
+        stream.write("anna,3,25.0\n")
+    before = data.files()
+    capsys.readouterr()
+    assert drop(data, name, flags=["--dry_run"]) == 0
+    assert data.files() == before
+    assert drop(data, name) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert ".faces/anna-9.zip: the whole file" in shown
+    assert "films.csv: 1 row" in shown and f"{name}: no record in" in shown
+    names = {path.name for path in (data.out / ".faces").iterdir()}
+    assert names == {".lock", "empty-2.zip", "hannah-9.zip"}
+    assert table(data, "films.csv")["film"].tolist() == ["both", "mixed"]
+    assert set(subjects(data)) == {"ben"}
+    assert verify.verify(data.out) == ()
+    assert drop(data, name) == 2
+
+
+def test_what_is_left_of_one_goes_with_the_records_of_another(data):
+    build_films(data)
+    make_crops(data, "gone")
+    assert drop(data, "ben", "gone") == 0
+    assert not (data.out / ".faces/gone-9.zip").exists()
+    assert set(subjects(data)) == {"anna"}
+
+
+@pytest.mark.parametrize("film", ["both", "portrait"])
+def test_a_name_of_a_film_takes_no_rows_of_those_who_stay(data, film):
+    build_films(data)
+    before = (table(data, "frames.csv"), table(data, "films.csv"))
+    assert drop(data, film) == 0
+    assert table(data, "frames.csv").equals(before[0])
+    assert table(data, "films.csv").equals(before[1])
+    assert verify.verify(data.out) == ()
+
+
+def test_a_damaged_crop_file_is_no_trace_of_anybody(data):
+    build_films(data)
+    before = data.files()
+    assert drop(data, "nobody") == 2
+    assert {**data.files(), **before} == data.files()
+
+
 def test_who_shares_a_film_stays_in_it(data):
     build_films(data)
     assert drop(data, "ben") == 0

@@ -181,6 +181,14 @@ def test_progress_looks_inside_of_films(tmp_path, monkeypatch):
     assert watch.done()[:4] == (3, 4, 99, pytest.approx(0.7))
 
 
+def test_notes_that_somebody_cleans_away_do_not_stop_the_progress(tmp_path):
+    (tmp_path / "notes").mkdir()
+    watch = Watch(tmp_path / "notes", {"a": (600, 1), "b": (300, 1)}, (100, 2), None)
+    (tmp_path / "notes").rmdir()
+    watch.finish("a", 9)
+    assert watch.done() == Done(3, 4, 9, pytest.approx(0.7), None)
+
+
 def test_progress_is_shown_on_terminals_and_elsewhere(monkeypatch):
     done = Done(3, 1200, 4021, 0.25, 3725.4)
     text = "3 of 1,200 files, 4,021 frames, 1:02:05 left"

@@ -73,6 +73,8 @@ def test_keys_subjects_and_pictures_of_two_sets_stay_apart(tmp_path):
         picture(1),
         picture(2),
     ]
+    few = both.pictures.only(["disfa/x.jpg"])
+    assert few.read("disfa/x.jpg") == picture(2) and set(few.parts) == {"disfa"}
     assert both.pictures.stamp("disfa/x.jpg") == two.pictures.stamp("x.jpg") != ""
     manifest = writer.build(both, tmp_path / "out", size=32)
     assert manifest.reader == "affwild2+disfa"

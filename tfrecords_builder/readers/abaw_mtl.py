@@ -47,8 +47,9 @@ from tfrecords_builder.readers.affwild2_pictures import Listing
 #: Value of the `source` column, and name of the vocabulary.
 SOURCE = "abaw_mtl"
 HELP = (
-    "The lists of the ABAW multi-task challenges: --root holds "
-    "training_set_annotations.txt, validation_set_annotations.txt and cropped_aligned."
+    "The lists of the ABAW multi-task challenges.\n"
+    "--root holds training_set_annotations.txt, validation_set_annotations.txt and "
+    "cropped_aligned."
 )
 
 

@@ -96,7 +96,9 @@ def annotations(
     paths = rows["path"].tolist()
     taxonomy = Taxonomy(source)
     return Annotations(
-        table=annotations_lib.complete(rows, taxonomy, source, str(root)),
+        table=annotations_lib.complete(
+            rows.assign(archive="afew_va"), taxonomy, source, str(root)
+        ),
         taxonomy=taxonomy,
         pictures=cropped_faces.crops(
             root, rows["key"].tolist(), paths, cut, points[kept], boxes[kept]

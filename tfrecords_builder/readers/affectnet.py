@@ -36,8 +36,9 @@ from tfrecords_builder.rejects import Reject
 LISTS = (*affectnet_lists.PARTS, "both")
 
 HELP = (
-    "AffectNet: training.csv, validation.csv and Manually_Annotated_Images/, or "
-    "train_set/ and val_set/ of the release of March 2021."
+    "AffectNet, with its CSV lists or as released in March 2021.\n"
+    "--root holds training.csv, validation.csv and Manually_Annotated_Images/, or "
+    "train_set/ and val_set/."
 )
 
 
@@ -101,7 +102,9 @@ def annotations(
     keys, paths = rows["key"].tolist(), rows["path"].tolist()
     rejects = sorted([*faces.rejects, *repeated], key=lambda r: (r.file, r.row))
     return Annotations(
-        table=annotations_lib.complete(rows, taxonomy, source, str(root)),
+        table=annotations_lib.complete(
+            rows.assign(archive="affectnet"), taxonomy, source, str(root)
+        ),
         taxonomy=taxonomy,
         pictures=cropped_faces.crops(root, keys, paths, cut, points, boxes),
         origin=str(root),

@@ -58,8 +58,8 @@ from tfrecords_builder.readers.affwild2_pictures import Listing
 #: Value of the `source` column, and name of the vocabulary.
 SOURCE = "affwild2"
 HELP = (
-    "Aff-Wild2 with the label files of any ABAW challenge: --root holds the annotation "
-    "folders and cropped_aligned."
+    "Aff-Wild2 with the label files of any ABAW challenge.\n"
+    "--root holds the annotation folders and cropped_aligned."
 )
 
 

@@ -192,7 +192,9 @@ def _completed(
     table = rows[["key", "split", "subject", "row", "origin"]].assign(
         video=rows["subject"], frame=rows["number"] - 1, **present
     )
-    return annotations_lib.complete(table, taxonomy, source, str(root))
+    return annotations_lib.complete(
+        table.assign(archive="disfa"), taxonomy, source, str(root)
+    )
 
 
 def _notes(lost: np.ndarray) -> list[str]:

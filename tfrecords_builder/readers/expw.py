@@ -53,7 +53,10 @@ FIELDS = (
 #: There are no landmarks.
 ALIGNMENTS = ("box", "none")
 
-HELP = "ExpW: label/label.lst and image/origin/. Several faces may share a picture."
+HELP = (
+    "ExpW; several faces may share a picture.\n"
+    "--root holds label/label.lst and image/origin/."
+)
 
 
 def annotations(
@@ -126,7 +129,10 @@ def annotations(
     taxonomy = Taxonomy(source, EXPRESSIONS_7, has_va=False)
     return Annotations(
         table=annotations_lib.complete(
-            rows.drop(columns="picture"), taxonomy, source, str(path)
+            rows.drop(columns="picture").assign(archive="expw"),
+            taxonomy,
+            source,
+            str(path),
         ),
         taxonomy=taxonomy,
         pictures=cropped_faces.crops(folder, keys, paths, cut, points, boxes),

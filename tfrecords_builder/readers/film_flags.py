@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 from affect_tf.errors import UserError
 from affect_tf.faces import detection
+from tfrecords_builder import report as report_lib
 from tfrecords_builder.crop_work import Footage
 from tfrecords_builder.crop_work import Problem
 from tfrecords_builder.crop_work import Work
@@ -42,11 +44,12 @@ class _Nobody:
     ) -> Iterator[int]:
         """Raises: to look for faces takes as long as the build itself."""
         names = [each.footage[0].name for each in items]
+        films = report_lib.counted(len(names), "film")
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise UserError(
             "A dry run must not look through films, which is most of the work. "
-            f"Received: --dry_run with {len(names):,} films or batches of photographs "
-            f"that nobody has looked through yet: {some}. Leave out --dry_run; what is "
+            f"Received: --dry_run with {films} that nobody has looked through yet, or "
+            f"batches of photographs: {some}. Leave out --dry_run; what is "
             "found is kept."
         )
 
@@ -94,10 +97,24 @@ def rejects(
     for problem in problems:
         each = of[problem.name]
         field = "film" if each.is_film else "photograph"
-        reason = problem.reason
         if problem.frames:
-            frames = f"{problem.frames:,} frames, up to {problem.seconds:.2f} s,"
-            used = "used" if kept else "not used"
-            reason = f"is damaged: {reason} The {frames} that can be decoded are {used}"
+            frames = report_lib.counted(problem.frames, "frame")
+            used = "these are used" if kept else "none of it is used"
+            reason = f"breaks off after {frames} ({problem.seconds:.2f} s); {used}"
+        else:
+            reason = f"cannot be read{_cause(problem.reason, each.file)}"
         found.append(Reject(each.path, 0, field, each.file, reason))
     return tuple(found)
+
+
+def _cause(reason: str, file: str) -> str:
+    """Returns what a decoder has received, as " (...)": a clause within a sentence.
+
+    Args:
+      reason: "<rule>. Received: <file>: <cause>. <advice>."
+      file: The name of the film in it.
+    """
+    received = reason.partition("Received: ")[2]
+    cause = re.split(r"\.(?= [A-Z]|$)", received.removeprefix(file).lstrip(":, "))[0]
+    cause = cause.replace(file, "").strip(" .:'\"").removeprefix("which ")
+    return f" ({cause})" if cause else ""

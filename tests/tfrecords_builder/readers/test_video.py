@@ -154,11 +154,19 @@ def test_a_damaged_film_is_left_out_or_kept_on_request(tmp_path):
     assert set(found.table["video"]) == set(found.films.films["film"]) == {"whole"}
     (reject,) = found.rejects
     assert reject.file == str(path) and (reject.row, reject.field) == (0, "film")
-    assert re.search(r"up to 0\.\d\d s", reject.reason)
-    assert "not used" in reject.reason
+    reason = r"breaks off after \d+ frames \(\d\.\d\d s\); none of it is used"
+    assert re.fullmatch(reason, reject.reason)
     kept = read(tmp_path, damaged="keep")
     assert kept.table["video"].value_counts()["cut"] > 1
-    assert "not used" not in kept.rejects[0].reason
+    assert kept.rejects[0].reason.endswith("; these are used")
+
+
+def test_what_is_no_film_is_said_in_one_clause(tmp_path):
+    film(tmp_path / "in/whole.avi", [ONE] * 2)
+    for name in ("a.mp4", "b.jpg"):
+        (tmp_path / "in" / name).write_bytes(b"neither")
+    for reject in read(tmp_path).rejects:
+        assert re.fullmatch(r"cannot be read \([^.:]{5,}\)", reject.reason)
 
 
 def test_films_are_split_as_wholes(tmp_path):
@@ -237,7 +245,7 @@ def test_a_dry_run_looks_through_nothing_and_says_so(tmp_path):
     flags = [f"--root={tmp_path / 'in'}", "--detector=none", "--workers=1"]
     flags = ["--dataset=video", *flags, f"--out={tmp_path / 'out'}"]
     _, (dry,) = command_line.parse([*flags, "--dry_run"])
-    with pytest.raises(UserError, match="1 films or batches .* yet: a. Leave out"):
+    with pytest.raises(UserError, match="1 film that .*photographs: a. Leave out"):
         command_line.read(dry)
     _, (real,) = command_line.parse(flags)
     # What was found before can be shown.
