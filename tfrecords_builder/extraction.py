@@ -171,7 +171,7 @@ def _plan(
     made_by = [_FORMAT, *options, _versions()]
     work = []
     for group in groups:
-        inputs = [[f.name, os.path.abspath(f.path), file_stamp(f.path)] for f in group]
+        inputs = [[f.name, f.file, file_stamp(f.path)] for f in group]
         text = json.dumps([made_by, inputs]).encode("utf-8", "surrogateescape")
         digest = hashlib.blake2b(text, digest_size=8).hexdigest()
         name = (

@@ -250,3 +250,16 @@ def test_a_dry_run_looks_through_nothing_and_says_so(tmp_path):
     _, (real,) = command_line.parse(flags)
     # What was found before can be shown.
     assert command_line.read(real).table.equals(command_line.read(dry).table)
+
+
+def test_films_that_moved_need_no_second_look(tmp_path):
+    film(tmp_path / "in/a.mp4", [ONE] * 2)
+    read(tmp_path)
+    (tmp_path / "in").rename(tmp_path / "moved")
+    crops = {p: p.stat().st_mtime_ns for p in (tmp_path / "faces").glob("*.zip")}
+    read(tmp_path, name="moved")
+    assert crops == {
+        p: p.stat().st_mtime_ns
+        for p in (tmp_path / "faces").glob("*")
+        if p.suffix == ".zip"
+    }
