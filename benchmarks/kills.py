@@ -3,9 +3,11 @@
   python -m benchmarks.kills -- --dataset=csv --csv=FILE --images=DIR
 
 Everything after "--" is given to `python -m tfrecords_builder`, without --out. The
-build runs once undisturbed, which gives its duration and its bytes; then `--kills`
-times in a new folder: killed at a moment drawn from that duration, started again, and
-compared byte by byte. Prints a line for each, and ends with 1 where one differs.
+build runs once undisturbed, which gives its bytes and the time from its first file to
+its end; then `--kills` times in a new folder: killed at a moment drawn from that time,
+counted from its first file, started again, and compared byte by byte. A kill that finds
+the build finished is not one, and is drawn again. Prints a line for each, and ends with
+1 where one differs.
 """
 
 from __future__ import annotations
@@ -36,6 +38,13 @@ def finish(process: subprocess.Popen) -> None:
         sys.exit(f"The build must succeed. Received: {errors.strip()}")
 
 
+def await_first_file(process: subprocess.Popen, out: pathlib.Path) -> float:
+    """Waits until a build has made its folder; before, there is nothing to damage."""
+    while not out.exists() and process.poll() is None:
+        time.sleep(0.002)
+    return time.monotonic()
+
+
 def contents(folder: pathlib.Path) -> dict[str, str]:
     """Returns the checksum of every file of a build, but of the crops beside it."""
     return {
@@ -55,27 +64,40 @@ def main() -> int:
     different = 0
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        start = time.monotonic()
-        finish(build(arguments, root / "undisturbed"))
+        process = build(arguments, root / "undisturbed")
+        start = await_first_file(process, root / "undisturbed")
+        finish(process)
         seconds = time.monotonic() - start
         expected = contents(root / "undisturbed")
         print(f"undisturbed: {len(expected)} files in {seconds:.1f} s")
-        for number in range(flags.kills):
-            out, moment = root / str(number), moments.uniform(0, seconds)
+        hits = drawn = 0
+        while hits < flags.kills:
+            out, moment = root / str(drawn), moments.uniform(0, seconds)
+            drawn += 1
             process = build(arguments, out)
+            await_first_file(process, out)
             time.sleep(moment)
             process.send_signal(signal.SIGKILL)
             process.communicate()
-            written = len(list(out.rglob("*"))) if out.exists() else 0
+            if (
+                process.returncode != -signal.SIGKILL
+                or (out / "manifest.json").exists()
+            ):
+                continue
+            hits += 1
+            written = sum(path.suffix == ".tfrecord" for path in out.rglob("*"))
             finish(build(arguments, out))
             same = contents(out) == expected
             different += not same
             print(
-                f"killed after {moment:5.1f} s with {written:4d} files there: "
+                f"killed after {moment:5.2f} s with {written:4d} shards there: "
                 f"{'the same bytes' if same else 'DIFFERENT'}",
                 flush=True,
             )
-    print(f"{flags.kills - different} of {flags.kills} ended with the same bytes")
+    print(
+        f"{flags.kills - different} of {flags.kills} ended with the same bytes; "
+        f"{drawn - hits} more kills came too late to count"
+    )
     return int(different > 0)
 
 
