@@ -5,6 +5,8 @@
   python main.py --mode=evaluate    score what was trained, with intervals and plots
   python main.py --mode=export      write a SavedModel for serving
   python main.py --mode=doctor      tell what this machine and these data can do
+  python main.py --mode=features    write what a trained network sees in each frame
+  python main.py --mode=study       train and compare several systems over several seeds
 
 Your own faces, after `python -m tfrecords_builder --dataset=csv ...`:
 
@@ -25,6 +27,7 @@ from absl import flags
 from absl import logging
 
 import configs
+import configs.studies
 from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import closest
 
@@ -34,13 +37,21 @@ _MODULES = {
     "evaluate": "evaluate",
     "export": "export",
     "doctor": "doctor",
+    "features": "features",
+    "study": "study",
 }
-CONFIGS = tuple(module.name for module in pkgutil.iter_modules(configs.__path__))
+CONFIGS = tuple(m.name for m in pkgutil.iter_modules(configs.__path__) if not m.ispkg)
+STUDIES = tuple(m.name for m in pkgutil.iter_modules(configs.studies.__path__))
 
 _TRAINING_STOPPED = (
     "Stopped. What was trained is saved. The same command goes on, without --overwrite."
 )
-_STOPPED = {"teacher": _TRAINING_STOPPED, "student": _TRAINING_STOPPED}
+_STOPPED = {
+    "teacher": _TRAINING_STOPPED,
+    "student": _TRAINING_STOPPED,
+    "features": "Stopped. The same command goes on after the last whole shard.",
+    "study": "Stopped. The same command goes on with the run that was stopped.",
+}
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("mode", "teacher", list(_MODULES), "What to do.")
@@ -59,12 +70,19 @@ flags.DEFINE_bool("overwrite", False, "Train anew what the folder already holds.
 flags.DEFINE_list(
     "runs",
     [],
-    "Runs to evaluate or export, as one ensemble: folders, or names such as teacher. "
-    "Default: all students, or else the teacher.",
+    "Runs to evaluate or export, as one ensemble, or the one to take features from: "
+    "folders, or names such as teacher. Default: all students, or else the teacher; "
+    "for features, the best of them.",
 )
 flags.DEFINE_string("split", "validation", "Split to evaluate on.")
 flags.DEFINE_string("json", None, "Also write the scores to this file.")
-flags.DEFINE_string("out", None, "Folder for plots (evaluate) or the model (export).")
+flags.DEFINE_string(
+    "out", None, "Folder for plots (evaluate), the model (export) or features."
+)
+flags.DEFINE_string("study", None, f"Study to run: {', '.join(STUDIES)}.")
+flags.DEFINE_integer(
+    "seeds", None, "Seeds of a study; default: what it says.", lower_bound=1
+)
 
 
 def main(argv: list[str]) -> int:
@@ -91,6 +109,9 @@ def main(argv: list[str]) -> int:
 
 def _run(console: rich.console.Console) -> None:
     """Dispatches; TensorFlow takes seconds to load, so it waits for good flags."""
+    if FLAGS.mode == "study":
+        _run_study(console)
+        return
     config, data = _load_config(console)
     workdir = pathlib.Path(FLAGS.workdir)
     mode = importlib.import_module(f"affect_tf.commands.{_MODULES[FLAGS.mode]}")
@@ -103,10 +124,33 @@ def _run(console: rich.console.Console) -> None:
         mode.teacher(session, FLAGS.overwrite)
     elif FLAGS.mode == "student":
         mode.student(session, FLAGS.overwrite)
+    elif FLAGS.mode == "features":
+        mode.features(session, FLAGS.runs, FLAGS.out, FLAGS.overwrite)
     elif FLAGS.mode == "evaluate":
         mode.evaluate(session, FLAGS.runs, FLAGS.split, FLAGS.json, FLAGS.out)
     else:
         mode.export(session, FLAGS.runs, FLAGS.out)
+
+
+def _run_study(console: rich.console.Console) -> None:
+    """Runs the study that --study names, on --data or on what it makes for itself."""
+    if FLAGS.study not in STUDIES:
+        raise UserError(
+            f"--study must name a study. Received: --study={FLAGS.study}. "
+            f"{closest(FLAGS.study or '', STUDIES)}",
+            exit_code=2,
+        )
+    module = importlib.import_module(f"configs.studies.{FLAGS.study}")
+    try:
+        study = module.study().map_configs(_overridden)
+    except ValueError as error:
+        raise UserError(str(error), exit_code=2) from error
+    data = _data(module, console)
+    mode = importlib.import_module("affect_tf.commands.study")
+    workdir = pathlib.Path(FLAGS.workdir)
+    mode.run_study(
+        study, FLAGS.study, data, workdir, console, FLAGS.seeds, FLAGS.overwrite
+    )
 
 
 def _load_config(console: rich.console.Console) -> tuple[Any, pathlib.Path | None]:
@@ -118,28 +162,41 @@ def _load_config(console: rich.console.Console) -> tuple[Any, pathlib.Path | Non
             exit_code=2,
         )
     module = importlib.import_module(f"configs.{FLAGS.config}")
-    override = importlib.import_module("affect_tf.config_text").override
+    config = _overridden(module.config())
+    if FLAGS.mode == "doctor" and FLAGS.data is None and not hasattr(module, "prepare"):
+        return config, None
+    return config, _data(module, console)
+
+
+def _overridden(config: Any) -> Any:
+    """Returns a config with the changes of the command line."""
     assignments = list(FLAGS.set)
     if FLAGS.num_students is not None:
         assignments.append(f"num_students={FLAGS.num_students}")
-    config = module.config()
+    if not assignments:
+        return config
+    override = importlib.import_module("affect_tf.config_text").override
+    parts = importlib.import_module("affect_tf.commands.run_folder").CONFIG_MODULES
     try:
         for assignment in assignments:
-            config = override(config, assignment)
+            config = override(config, assignment, parts)
     except ValueError as error:
         raise UserError(str(error), exit_code=2) from error
+    return config
+
+
+def _data(module: Any, console: rich.console.Console) -> pathlib.Path:
+    """Returns the data folder of the flags, or that which a config makes itself."""
     if FLAGS.data is not None:
-        return config, pathlib.Path(FLAGS.data)
-    if FLAGS.mode == "doctor" and not hasattr(module, "prepare"):
-        return config, None
+        return pathlib.Path(FLAGS.data)
     if not hasattr(module, "prepare"):
         raise UserError(
             "--data must name a folder of TFRecords. "
-            f"Received: none, for --config={FLAGS.config}. Build one with "
+            f"Received: none, for {module.__name__}. Build one with "
             "'python -m tfrecords_builder', or try --config=sample.",
             exit_code=2,
         )
-    return config, module.prepare(console)
+    return module.prepare(console)
 
 
 if __name__ == "__main__":

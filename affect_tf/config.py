@@ -14,7 +14,10 @@ from typing import Any
 from typing import Protocol
 
 from affect_tf.data.augment import Augmentation
-from affect_tf.data.input_pipeline import Source
+from affect_tf.data.batching import Batching
+from affect_tf.data.batching import Stratified
+from affect_tf.data.sources import Source
+from affect_tf.data.windows import Windows
 from affect_tf.labels.taxonomy import TASKS
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.models.build import Architecture
@@ -53,6 +56,9 @@ class Stage:
         None trains all of them.
       start_from_teacher: Whether a student starts from its teacher's weights; as in
         Deng 2020, students start afresh by default.
+      keep_shared: Whether labels beside those of a source's own tasks are used, where
+        the source keeps them. Vu et al. 2021 do without them for the teacher (Eq. 7)
+        and compare students without (Eq. 9) and with them (Eq. 10).
     """
 
     epochs: int
@@ -60,6 +66,7 @@ class Stage:
     mix: CellMix
     patience: int | None = None
     start_from_teacher: bool = False
+    keep_shared: bool = True
 
     def __post_init__(self) -> None:
         """Checks the counts."""
@@ -87,7 +94,8 @@ class ExperimentConfig:
       teacher: The first stage.
       student: The second stage; None where a paper has no teacher.
       optimizer: Optimizer of both stages.
-      batch_size: Rows of a training batch, over all sources.
+      batch_size: Samples of a training batch, over all the sources that it is made of:
+        faces, or windows where there are `windows`.
       taxonomy: Vocabulary of the model; None takes the data's own.
       augmentation: Random changes of training faces.
       prior_correction: How much of the imbalance between expressions in the training
@@ -96,8 +104,15 @@ class ExperimentConfig:
       seed: Of weights, shuffling and augmentation; student i adds i + 1.
       num_students: Students of an ensemble.
       pretrained: File of backbone weights, or None for random ones.
-      evaluation_batch_size: Rows of an evaluation batch.
-      shuffle_buffer: Records held in memory for shuffling, for each source.
+      evaluation_batch_size: Faces of an evaluation batch.
+      shuffle_buffer: Faces held in memory for shuffling, for each source.
+      batching: Which sources give the samples of a batch.
+      windows: How clips are cut where `architecture.temporal` models time; else None.
+      cnn: Folder of the run whose network sees the faces below
+        `architecture.temporal`, where a model is trained on pictures; None elsewhere.
+      train_cnn: Whether that network is trained along.
+      separate_optimizers: Whether each task has an optimizer of its own, which moves
+        the shared layers too.
     """
 
     name: str
@@ -117,6 +132,11 @@ class ExperimentConfig:
     pretrained: str | None = None
     evaluation_batch_size: int = 128
     shuffle_buffer: int = 8192
+    batching: Batching = Stratified()
+    windows: Windows | None = None
+    cnn: str | None = None
+    train_cnn: bool = False
+    separate_optimizers: bool = False
 
     def __post_init__(self) -> None:
         """Checks what no part can check alone."""
@@ -149,6 +169,27 @@ class ExperimentConfig:
                     f"Received: {field}={getattr(self, field)}. Give a whole number."
                 )
 
+    def _check_time(self) -> None:
+        """Checks the fields that say how time is modelled against each other."""
+        temporal = self.architecture.temporal
+        if (self.windows is None) != (temporal is None):
+            raise ValueError(
+                "ExperimentConfig.windows must come with architecture.temporal: one "
+                "cuts clips, the other reads what was cut. Received: "
+                f"windows={self.windows}, temporal={temporal}. Give both or neither."
+            )
+        if self.cnn is not None and temporal is None:
+            raise ValueError(
+                "ExperimentConfig.cnn must come with architecture.temporal, which it "
+                f"stands below. Received: cnn={self.cnn!r}, temporal=None. "
+                "Use pretrained=FILE to start a network from weights."
+            )
+        if self.train_cnn and self.cnn is None:
+            raise ValueError(
+                "ExperimentConfig.train_cnn must come with the run to start from. "
+                "Received: train_cnn=True, cnn=None. Name that run's folder as cnn."
+            )
+
     def for_data(
         self,
         taxonomy: Taxonomy,
@@ -160,11 +201,14 @@ class ExperimentConfig:
         Args:
           taxonomy: Vocabulary of the model; tasks outside it are left out.
           class_counts: Training labels of each expression, for `prior_correction`.
-          labelled: Tasks with a training label; others are left out.
+          labelled: Tasks with a training label; others are left out, and with them
+            the sources that need them.
 
         Raises:
-          ValueError: If no task is left.
+          ValueError: If no task, or no source, is left, or fields do not go together.
         """
+        # Not checked before, so that overrides can set these fields one by one.
+        self._check_time()
         there = [task for task in taxonomy.tasks if task in labelled]
         known = tuple(
             self._corrected(task, taxonomy, class_counts)
@@ -177,13 +221,27 @@ class ExperimentConfig:
                 f"Received: tasks={[task.name for task in self.tasks]} for taxonomy "
                 f"{taxonomy.name!r} with labels of {there}. Choose other tasks or data."
             )
+        names = {task.name for task in known}
         sources = tuple(
-            source
-            for source in self.sources
-            if source.task is None or source.task in there
+            source for source in self.sources if names.issuperset(source.tasks)
         )
+        if not sources:
+            raise ValueError(
+                "A config must have a source for one of its tasks. "
+                f"Received: tasks={sorted(names)}, sources of "
+                f"{[source.tasks for source in self.sources]}. Add a source."
+            )
         return dataclasses.replace(
             self, taxonomy=taxonomy, tasks=known, sources=sources
+        )
+
+    def sources_of(self, stage: Stage) -> tuple[Source, ...]:
+        """Returns the sources as a stage wants them."""
+        if stage.keep_shared:
+            return self.sources
+        return tuple(
+            dataclasses.replace(source, keep_shared=source.task is None)
+            for source in self.sources
         )
 
     def _corrected(

@@ -11,15 +11,22 @@ import difflib
 import types
 import typing
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
+from affect_tf import config_types
 
-def override(config: Any, assignment: str) -> Any:
+
+def override(
+    config: Any, assignment: str, modules: Iterable[types.ModuleType] = ()
+) -> Any:
     """Returns `config` with one field replaced, as `--set key.path=value` says.
 
     Entries of a tuple are reached by position or by their `name`:
     `tasks.expr.distilled.temperature=2`. The value is read as a Python literal, and
-    as plain text where the field holds text.
+    as plain text where the field holds text. Whole parts are written as calls of the
+    dataclasses that `modules` define: `batching=Sequential()`,
+    `tasks.expr.supervised=SoftmaxFocal(gamma=1.0)`, `tasks=(Expression(),)`.
 
     Raises:
       ValueError: If the path or the type is wrong; the message names the closest.
@@ -30,33 +37,44 @@ def override(config: Any, assignment: str) -> Any:
             "An override must read key.path=value. "
             f"Received: --set {assignment}. Write for example teacher.epochs=5."
         )
-    return _replace(config, path.strip().split("."), text.strip(), path.strip())
+    reading = _Reading(text.strip(), path.strip(), _parts(modules))
+    return _replace(config, path.strip().split("."), type(config), reading)
 
 
-def _replace(node: Any, keys: list[str], text: str, path: str) -> Any:
-    key, rest = keys[0], keys[1:]
+@dataclasses.dataclass(frozen=True)
+class _Reading:
+    """The right side of an override, its path, and the parts it may be made of."""
+
+    text: str
+    path: str
+    parts: Mapping[str, type]
+
+
+def _replace(node: Any, keys: list[str], hint: Any, reading: _Reading) -> Any:
+    """Returns `node`, of the type `hint`, with the value put where `keys` lead."""
+    if not keys:
+        return _typed(reading, hint, node)
+    key, path = keys[0], reading.path
     if isinstance(node, tuple):
         entries = {getattr(entry, "name", str(i)): i for i, entry in enumerate(node)}
         entries.update({str(i): i for i in range(len(node))})
         position = entries[_known(key, entries, path)]
-        if not rest:
+        of_entry = config_types.of_entry(hint, position)
+        if not keys[1:] and not (reading.parts and _is_call(reading.text)):
             raise ValueError(
                 "An override must end at a field, not at an entry of a tuple. "
                 f"Received: {path}. Add the name of the field."
             )
-        changed = _replace(node[position], rest, text, path)
+        changed = _replace(node[position], keys[1:], of_entry, reading)
         return (*node[:position], changed, *node[position + 1 :])
     if not dataclasses.is_dataclass(node):
         raise ValueError(
             "An override must follow the fields of the config. "
             f"Received: {path}, but {key!r} lies inside {node!r}. Shorten the path."
         )
-    fields = {field.name for field in dataclasses.fields(node)}
-    _known(key, fields, path)
-    if rest:
-        value = _replace(getattr(node, key), rest, text, path)
-    else:
-        value = _typed(text, typing.get_type_hints(type(node))[key], path)
+    _known(key, [field.name for field in dataclasses.fields(node)], path)
+    of_field = typing.get_type_hints(type(node))[key]
+    value = _replace(getattr(node, key), keys[1:], of_field, reading)
     return dataclasses.replace(node, **{key: value})
 
 
@@ -72,31 +90,42 @@ def _known(key: str, allowed: Iterable[str], path: str) -> str:
     )
 
 
-def _typed(text: str, hint: Any, path: str) -> Any:
-    """Reads `text` as a value of the type that the field declares."""
-    options = typing.get_args(hint) if _is_union(hint) else (hint,)
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
+def _typed(reading: _Reading, hint: Any, present: Any) -> Any:
+    """Reads a text as a value of the type that the field declares."""
+    text, path = reading.text, reading.path
+    if _has_call(text) and reading.parts:
+        value = _value_of(text, reading.parts)
+    else:
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+    options = config_types.options(hint)
     if str in options and not (value is None and type(None) in options):
         return text.strip("'\"")
-    if isinstance(value, int) and not isinstance(value, bool) and float in options:
-        value = float(value)
-    plain = tuple(typing.get_origin(option) or option for option in options)
-    accepted = tuple(option for option in plain if isinstance(option, type))
-    wrong_bool = isinstance(value, bool) and bool not in accepted
-    if wrong_bool or not isinstance(value, accepted):
-        names = " or ".join(getattr(option, "__name__", "?") for option in accepted)
+    value = config_types.with_floats(value, hint)
+    if not config_types.fits(value, hint):
+        names = " or ".join(map(config_types.name_of, options))
+        is_part = dataclasses.is_dataclass(present)
+        example = f" such as {type(present).__name__}(...)" if is_part else ""
         raise ValueError(
-            f"Field {path} must be {names}. Received: {text!r}. "
-            "Give a value of that type; parts of a config are set field by field."
+            f"Field {path} must be {names}. Received: {text!r}. Give a value of that "
+            f"type{example}; parts of a config can also be set field by field."
         )
     return value
 
 
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+def _is_call(text: str) -> bool:
+    return _has_call(text) and not text.startswith("(")
+
+
+def _has_call(text: str) -> bool:
+    """Whether a text is Python in which something is called, as parts are."""
+    try:
+        tree = ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError):
+        return False
+    return any(isinstance(node, ast.Call) for node in ast.walk(tree))
 
 
 def read(text: str, modules: Iterable[types.ModuleType]) -> Any:
@@ -108,25 +137,50 @@ def read(text: str, modules: Iterable[types.ModuleType]) -> Any:
     Raises:
       ValueError: If it holds anything else.
     """
-    known = {
+    return _value_of(text, _parts(modules))
+
+
+def _parts(modules: Iterable[types.ModuleType]) -> dict[str, type]:
+    """Returns the dataclasses that modules define or use, by name."""
+    return {
         name: value
         for module in modules
         for name, value in vars(module).items()
         if isinstance(value, type) and dataclasses.is_dataclass(value)
     }
 
+
+def _value_of(text: str, parts: Mapping[str, type]) -> Any:
     def value_of(node: ast.AST) -> Any:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id not in known:
+            name = node.func.id
+            if name not in parts:
+                near = difflib.get_close_matches(name, parts, n=1)
                 raise ValueError(
-                    "A stored config must be made of the toolkit's parts. "
-                    f"Received: {node.func.id!r}. "
-                    "Name the config with --config, which may bring its own."
+                    "A config's text must be made of the toolkit's parts. "
+                    f"Received: {name!r}. "
+                    + (f"Did you mean {near[0]!r}? " if near else "")
+                    + "A part of your own must come with a config file, by --config."
                 )
-            fields = {word.arg: value_of(word.value) for word in node.keywords}
-            return known[node.func.id](*map(value_of, node.args), **fields)
+            # Unpacked mappings (**) have no name and are not parts of a repr.
+            fields = {str(word.arg): value_of(word.value) for word in node.keywords}
+            return _made(parts[name], [value_of(each) for each in node.args], fields)
         if isinstance(node, ast.Tuple):
             return tuple(value_of(entry) for entry in node.elts)
         return ast.literal_eval(node)
 
     return value_of(ast.parse(text, mode="eval").body)
+
+
+def _made(part: type, values: list[Any], fields: dict[str, Any]) -> Any:
+    """Returns part(*values, **fields), with a wrong field named."""
+    allowed = [field.name for field in dataclasses.fields(part) if field.init]
+    for name in fields:
+        _known(name, allowed, f"{part.__name__}(...)")
+    try:
+        return part(*values, **fields)
+    except TypeError as error:
+        raise ValueError(
+            f"{part.__name__} must be given fields that make one. "
+            f"Received: {error}. Its fields: {', '.join(allowed) or 'none'}."
+        ) from error

@@ -27,13 +27,11 @@ import rich.console
 from absl import app
 from absl import flags
 
-from affect_tf.commands import run_folder
+from affect_tf.commands import run_models
 from affect_tf.commands import session as session_lib
 from affect_tf.config_text import override
-from affect_tf.objective.objective import Objective
 from affect_tf.training import precision
-from affect_tf.training import schedules
-from affect_tf.training.trainer import Trainer
+from affect_tf.training import trainer as trainer_lib
 from configs import deng2020
 
 FLAGS = flags.FLAGS
@@ -45,10 +43,8 @@ flags.DEFINE_multi_string("set", [], "Change a field of the config deng2020.")
 
 
 def trainer(config, stage, policy, teacher=None):
-    model = run_folder.new_model(config, policy, seed=0)
-    rate = schedules.PerStep(stage.learning_rate, 1000, stage.epochs)
-    optimizer = config.optimizer.build(rate)
-    return Trainer(model, Objective(config.tasks, stage.mix), optimizer, teacher)
+    model = run_models.new_model(config, policy, 0, {})
+    return trainer_lib.build(model, config, stage, 1000, teacher)
 
 
 def main(argv):
@@ -73,7 +69,7 @@ def main(argv):
         config,
         config.student,
         policy,
-        run_folder.new_model(config, policy, seed=1),
+        run_models.new_model(config, policy, 1, {}),
     )
     loops = {
         "constant": lambda: teacher.train_step(constant).numpy(),

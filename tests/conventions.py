@@ -12,12 +12,13 @@ from collections.abc import Iterator
 
 #: Imports run downwards only. Parts on one line do not import each other.
 LAYERS = (
-    ("errors", "files", "config_text"),
+    ("errors", "files", "config_types"),
+    ("config_text",),
     ("labels", "faces"),
     ("data", "objective", "models"),
     ("config",),
     ("evaluation",),
-    ("training",),
+    ("training", "studies"),
     ("serving",),
     ("commands",),
 )

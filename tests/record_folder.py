@@ -45,8 +45,19 @@ def write_records(folder, samples, taxonomy=ABAW1, shards=2, size=32):
         split: _counts([sample for sample in samples if sample.split == split])
         for split in sorted({sample.split for sample in samples})
     }
-    Manifest(taxonomy, tuple(entries), counts, 0, clips, size).save(folder)
+    features = {
+        name: len(numbers) // 2
+        for name, numbers in samples[0].frames[0].features.items()
+    }
+    Manifest(taxonomy, tuple(entries), counts, 0, clips, size, features=features).save(
+        folder
+    )
     return folder
+
+
+def vector(*numbers):
+    """The bytes of a feature, as a frame holds them."""
+    return np.array(numbers, "<f2").tobytes()
 
 
 def _counts(samples):

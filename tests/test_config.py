@@ -5,15 +5,37 @@ import pytest
 
 from affect_tf import config_text
 from affect_tf.commands import run_folder
+from affect_tf.data.sources import Source
+from affect_tf.data.windows import Windows
 from affect_tf.labels.taxonomy import ABAW1
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.objective.losses import SoftmaxFocal
 from affect_tf.objective.tasks import Expression
 from configs import deng2020
+from configs import deng2020_rnn
+from configs import deng2020_rnn_small
 from configs import deng2020_small
 from configs import sample
+from configs import thinh2021
+from configs import thinh2021_small
+from configs import vu2021
+from configs import vu2021_rnn
+from configs import vu2021_rnn_small
+from configs import vu2021_small
 
-CONFIGS = [deng2020, deng2020_small, sample]
+CONFIGS = [
+    deng2020,
+    deng2020_rnn,
+    deng2020_rnn_small,
+    deng2020_small,
+    sample,
+    thinh2021,
+    thinh2021_small,
+    vu2021,
+    vu2021_rnn,
+    vu2021_rnn_small,
+    vu2021_small,
+]
 
 
 @pytest.mark.parametrize("module", CONFIGS)
@@ -149,3 +171,46 @@ def test_a_task_without_training_labels_is_left_out_with_its_source():
     config = sample.config().for_data(ABAW1, {}, labelled=("expr", "au"))
     assert [task.name for task in config.tasks] == ["expr", "au"]
     assert [source.task for source in config.sources] == ["expr", "au"]
+
+
+def test_a_source_is_kept_where_all_of_its_labels_are_there():
+    config = vu2021_small.config()
+    assert [s.name for s in config.for_data(ABAW1, {}, ("expr",)).sources] == [
+        "mixed_expr"
+    ]
+    assert len(config.for_data(ABAW1, {}).sources) == 3
+
+
+def test_a_task_that_is_taken_out_of_a_config_takes_its_sources_along():
+    config = sample.config()
+    alone = dataclasses.replace(config, tasks=config.tasks[:1])
+    assert [source.task for source in alone.for_data(ABAW1, {}).sources] == ["expr"]
+    without = dataclasses.replace(alone, sources=config.sources[1:])
+    with pytest.raises(ValueError, match="must have a source for one of its tasks"):
+        without.for_data(ABAW1, {})
+
+
+def test_a_stage_without_shared_labels_keeps_those_of_each_source_alone():
+    config = vu2021.config()
+    assert not any(s.keep_shared for s in config.sources_of(config.teacher))
+    assert config.sources_of(config.student) == config.sources
+    everything = dataclasses.replace(config, sources=(Source("all"),))
+    assert everything.sources_of(config.teacher) == everything.sources
+
+
+def test_the_papers_of_vu_have_the_published_hyperparameters():
+    for config, batch_size in ((vu2021.config(), 3 * 64), (vu2021_rnn.config(), 32)):
+        for stage in (config.teacher, config.student):
+            assert (stage.epochs, stage.patience) == (40, 5)
+            assert float(stage.learning_rate(39, 40)) == pytest.approx(1e-4)
+        assert config.batch_size == batch_size
+        assert config.student.mix.labelled.supervised == 0.6
+        assert [task.distilled.divergence for task in config.tasks] == ["kl", "kl"]
+    assert config.windows == Windows(32, 16)
+
+
+def test_the_recurrent_networks_of_deng_are_five_students_of_one_teacher():
+    config = deng2020_rnn.config()
+    assert (config.num_students, config.windows) == (5, Windows(32, 16))
+    assert config.architecture.temporal.units == 64
+    assert config.cnn is None and not config.train_cnn

@@ -68,6 +68,11 @@ class FaceChoice:
                 if len(kept) > self._count:
                     heapq.heappop(kept)
 
+    @property
+    def saw_pictures(self) -> bool:
+        """Whether any records went by; those without pictures are not shown to it."""
+        return bool(self._blocks)
+
     def faces(self, split: str) -> dict[str, list[bytes]]:
         """Returns name -> pictures as they are stored, for the rows of a sheet.
 

@@ -29,7 +29,8 @@ beside the records and the crops of their films go too. Stop what reads the fold
 first. A removal that was stopped is finished by the same command, or by 'drop DIR'.
 
 What lies elsewhere stays: the pictures and annotations that the folder was built
-from, drawn plots, models, backups. Crops that came back after a removal, of a film
+from, features made of it (they are a folder of records too), drawn plots, models,
+backups. Crops that came back after a removal, of a film
 with the subject's name, go when the same command is given again."""
 
 
@@ -199,10 +200,18 @@ def _remind(planned: Removal, console: rich.console.Console) -> None:
             f"note: {folder_lib.REJECTS_FILE} still lists {rows}, which do not name "
             "them. Look whether one is of their pictures.",
         )
+    if planned.manifest.features:
+        _say(
+            console,
+            "note: Take them out of the folder that these features were made of too: "
+            "making the features again would bring them back.",
+        )
+        return
     _say(
         console,
         "note: Take them out of the annotations and pictures too: the command that "
-        "built the folder would bring them back, and asks for --overwrite before.",
+        "built the folder would bring them back, and asks for --overwrite before. "
+        "Features made of these records still hold them: drop them there as well.",
     )
 
 

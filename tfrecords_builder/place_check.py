@@ -56,6 +56,7 @@ class Places:
             if split != sample.split:
                 yield f"{noun} {name!r} is in {split} and in {sample.split}"
         yield from self._sampling_faults(sample)
+        yield from self._feature_faults(sample)
 
     def counts(self, split: str) -> dict[str, int]:
         """Returns how many subjects and videos were first seen in a split."""
@@ -73,6 +74,17 @@ class Places:
             if missing:
                 names = ", ".join(missing)
                 yield f"{sample.key!r} has no sampling number for {names}"
+
+    def _feature_faults(self, sample: Sample) -> Iterator[str]:
+        # `sample.check` has seen that all frames are alike.
+        first = sample.frames[0].features
+        widths = {name: len(numbers) // 2 for name, numbers in first.items()}
+        stated = self._manifest.features
+        if widths != stated:
+            yield (
+                f"{sample.key!r} has {widths or 'pictures'} where the manifest states "
+                f"{stated or 'pictures'}"
+            )
 
 
 def manifest_faults(manifest: Manifest) -> Iterator[str]:

@@ -33,7 +33,7 @@ class Block(NamedTuple):
     Attributes:
       shard: The shard.
       rows: Their frames, R of N records, labels in the manifest's taxonomy. The
-        pictures are as they are stored.
+        pictures are as they are stored; vectors of feature records are float16.
       sizes: int64 [N]. Bytes of each record in the file, its framing included.
     """
 
@@ -70,7 +70,7 @@ def blocks(
         manifest says.
     """
     longest = max(manifest.frames_per_sample.get("max", 1), 1)
-    parse = _parser(manifest.taxonomy)
+    parse = _parser(manifest.taxonomy, tuple(manifest.features.items()))
     for shard in shards:
         path = pathlib.Path(directory) / shard.file
         number = 0
@@ -122,10 +122,14 @@ def table(block: Block, taxonomy: Taxonomy) -> pd.DataFrame:
 
 
 @functools.lru_cache(maxsize=8)
-def _parser(taxonomy: Taxonomy) -> Callable[[tf.Tensor], records.Rows]:
+def _parser(
+    taxonomy: Taxonomy, features: tuple[tuple[str, int], ...]
+) -> Callable[[tf.Tensor], records.Rows]:
     """Returns a graph, so that parsing is traced once and not for each shard."""
     return tf.function(
-        lambda serialized: records.parse(serialized, taxonomy, taxonomy),
+        lambda serialized: records.parse(
+            serialized, taxonomy, taxonomy, dict(features)
+        ),
         input_signature=[tf.TensorSpec([None], tf.string)],
     )
 

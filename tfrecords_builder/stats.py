@@ -23,6 +23,11 @@ DESCRIPTION = """\
 Counts what a folder of records holds, split by split: people, films, labels, classes,
 action units, valence and arousal, and what was left out."""
 
+_NO_FACES = (
+    "\nNo faces are drawn: these records have no pictures. The folder that their "
+    "features were made of has them."
+)
+
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of the command to its parser."""
@@ -81,7 +86,7 @@ def run(flags: argparse.Namespace, console: rich.console.Console) -> int:
             flags.directory,
             manifest,
             sources,
-            look=faces if flags.plots else None,
+            look=faces if flags.plots and not manifest.features else None,
             progress=reporter,
         )
     if flags.json:
@@ -92,6 +97,8 @@ def run(flags: argparse.Namespace, console: rich.console.Console) -> int:
         console.print(
             f"{flags.directory}: {frames}, taxonomy {taxonomy}.", markup=False
         )
+        if manifest.features:
+            console.print(_made_of(manifest), markup=False)
         if manifest.sampling:
             tasks = ", ".join(manifest.sampling)
             console.print(f"Balanced by sampling numbers, not counted here: {tasks}.")
@@ -100,7 +107,8 @@ def run(flags: argparse.Namespace, console: rich.console.Console) -> int:
         written = draw(splits, faces, pathlib.Path(flags.plots))
         (aside or console).print(
             f"Drew {report.counted(len(written), 'picture')} into {flags.plots}: "
-            f"{', '.join(path.name for path in written)}.",
+            f"{', '.join(path.name for path in written)}."
+            f"{_NO_FACES if manifest.features else ''}",
             markup=False,
         )
     return 0
@@ -111,7 +119,7 @@ def draw(
     faces: contact_sheet.FaceChoice,
     folder: pathlib.Path,
 ) -> list[pathlib.Path]:
-    """Writes every chart and a sheet of faces for each split.
+    """Writes every chart, and a sheet of faces for each split that has pictures.
 
     Args:
       splits: From `distributions.measure`.
@@ -123,11 +131,20 @@ def draw(
     """
     drawn = charts.draw(splits)
     for name, split in splits.items():
-        if split.frames:
+        if split.frames and faces.saw_pictures:
             title = f"Faces drawn from {name}, {split.frames:,} frames"
             rows = faces.faces(name)
             drawn[f"faces-{name}"] = contact_sheet.sheet(title, rows, _counts(split))
     return [figures.save(drawn[name], folder / f"{name}.png") for name in sorted(drawn)]
+
+
+def _made_of(manifest: Manifest) -> str:
+    """Says what the frames have in place of pictures."""
+    widths = ", ".join(f"{name} ({width})" for name, width in manifest.features.items())
+    run = manifest.features_from.get("run")
+    return (
+        f"Features in place of pictures: {widths}{f', made by {run}' if run else ''}."
+    )
 
 
 def _counts(split: distributions.Distribution) -> dict[str, int]:

@@ -13,7 +13,8 @@ from tfrecords_builder import report
 from tfrecords_builder import verify
 
 DESCRIPTION = """\
-Reads a folder of records again: checksums, counts, every record and every picture.
+Reads a folder of records again: checksums, counts, every record and every picture, or
+every feature.
 Says which file and record is wrong."""
 
 #: Number of problems that are shown before the rest is only counted.

@@ -6,10 +6,9 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-import numpy as np
-
 from affect_tf import files
 from affect_tf.commands import run_folder
+from affect_tf.commands import run_models
 from affect_tf.commands.session import Session
 from affect_tf.commands.session import TEACHER
 from affect_tf.data import input_pipeline
@@ -20,6 +19,7 @@ from affect_tf.evaluation import predictions as predictions_lib
 from affect_tf.evaluation import report
 from affect_tf.evaluation.evaluator import evaluate as score_predictions
 from affect_tf.evaluation.faces import face_figure
+from affect_tf.evaluation.faces import pictures
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.evaluation.scores import Scores
 from affect_tf.evaluation.statistics import DEFAULT_THRESHOLD
@@ -165,10 +165,9 @@ def _member(session: Session, folder: pathlib.Path, split: str) -> Scored:
             f"Received: --split={split}. Choose from {manifest.splits}.",
             exit_code=2,
         )
-    model = run_folder.trained_model(folder)
-    faces = dataclasses.replace(
-        session.faces, image_size=config.architecture.image_size
-    )
+    cnn = session.config.cnn
+    faces = run_models.as_seen_by(folder, session.faces, cnn)
+    model = run_models.trained_model(folder, features=manifest.features, cnn=cnn)
     dataset = faces.evaluation(split, config.evaluation_batch_size)
     predictions = predictions_lib.collect(
         [scorer(model, config.tasks)], input_pipeline.read(dataset)
@@ -216,12 +215,14 @@ def write_plots(folder: pathlib.Path, session: Session, scored: Scored) -> None:
     figures = plots.score_figures(
         scored.scores, scored.predictions, scored.intervals.values
     )
-    count = min(_FACES, len(scored.predictions))
-    batch = next(input_pipeline.read(session.faces.evaluation(scored.split, count)))
-    figures["faces"] = face_figure(
-        batch.inputs["image"].numpy(),
-        scored.predictions.select(np.arange(count)),
-        session.config.taxonomy,
-    )
+    if not session.faces.manifest.features:
+        count = min(_FACES, len(scored.predictions))
+        # One by one, whatever the model sees of them.
+        singly = dataclasses.replace(session.faces, windows=None)
+        batch = next(input_pipeline.read(singly.evaluation(scored.split, count)))
+        images, rows = pictures(batch, count)
+        figures["faces"] = face_figure(
+            images, scored.predictions.select(rows), session.config.taxonomy
+        )
     for name, figure in figures.items():
         files.write_bytes(folder / f"{name}.png", plots.figure_to_png(figure))

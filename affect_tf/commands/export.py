@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from affect_tf.commands import evaluate
 from affect_tf.commands import run_folder
+from affect_tf.commands import run_models
 from affect_tf.commands.session import Session
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
@@ -36,15 +37,9 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
             f"A data folder must have a {_SPLIT} split, for thresholds and card. "
             f"Received: splits={session.faces.manifest.splits}. Choose data with one."
         )
-    scored = evaluate.score(session, folders, _SPLIT)
     config = run_folder.stored_config(folders[0])
-    sizes = {run_folder.stored_config(f).architecture.image_size for f in folders}
-    if len(sizes) > 1:
-        raise UserError(
-            "Members of an exported ensemble must see faces of one size. "
-            f"Received: sizes {sorted(sizes)}. Export them apart.",
-            exit_code=2,
-        )
+    _check_exportable(session, folders)
+    scored = evaluate.score(session, folders, _SPLIT)
     taxonomy = session.config.taxonomy
     limits = None
     if "au" in scored.scores.tasks:
@@ -60,7 +55,7 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
         commit=_commit(),
     )
     version = export_lib.export(
-        [run_folder.trained_model(folder) for folder in folders],
+        [run_models.trained_model(folder) for folder in folders],
         config.tasks,
         taxonomy,
         config.architecture.image_size,
@@ -71,6 +66,30 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
     session.say(f" SavedModel: {version}")
     session.say(f" model card: {version / 'assets' / 'model_card.md'}")
     session.say(f"    look at: saved_model_cli show --dir {version} --all")
+
+
+def _check_exportable(session: Session, folders: Sequence[pathlib.Path]) -> None:
+    """Raises UserError unless the runs take single pictures of one size."""
+    configs = [run_folder.stored_config(folder) for folder in folders]
+    of_time = [
+        str(folder)
+        for folder, config in zip(folders, configs, strict=True)
+        if config.architecture.temporal is not None
+    ]
+    if of_time:
+        raise UserError(
+            "A run must look at single pictures to be exported. Received: "
+            f"{', '.join(of_time)}, which look at windows of frames. Export the "
+            "network below by --runs; --mode=evaluate scores films with this one.",
+            exit_code=2,
+        )
+    sizes = {config.architecture.image_size for config in configs}
+    if len(sizes) > 1:
+        raise UserError(
+            "Members of an exported ensemble must see faces of one size. "
+            f"Received: sizes {sorted(sizes)}. Export them apart.",
+            exit_code=2,
+        )
 
 
 def _protocol(scored: evaluate.Scored, manifest: Manifest) -> str:

@@ -1,4 +1,4 @@
-"""A run's folder: what it was made with, and the model that it holds."""
+"""A run's folder: what it was made with, and with which data."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import difflib
 import pathlib
 import shutil
 
-import tensorflow as tf
-
 import affect_tf
 from affect_tf import config as config_lib
 from affect_tf import config_text
 from affect_tf import files
 from affect_tf.config import ExperimentConfig
 from affect_tf.data import augment
+from affect_tf.data import batching
 from affect_tf.data import input_pipeline
+from affect_tf.data import windows
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
 from affect_tf.labels import taxonomy as taxonomy_lib
 from affect_tf.models import backbones
 from affect_tf.models import build
 from affect_tf.models import layers
-from affect_tf.models import pretrained
+from affect_tf.models import temporal
 from affect_tf.objective import distillation
 from affect_tf.objective import losses
 from affect_tf.objective import mixing
@@ -40,6 +40,7 @@ _VERSION = "# made by affect_tf "
 CONFIG_MODULES = (
     config_lib,
     augment,
+    batching,
     backbones,
     build,
     distillation,
@@ -51,6 +52,8 @@ CONFIG_MODULES = (
     schedules,
     tasks_lib,
     taxonomy_lib,
+    temporal,
+    windows,
 )
 
 
@@ -150,33 +153,6 @@ def training_data(run: pathlib.Path) -> Manifest:
       UserError: If the run does not say.
     """
     return Manifest.load(run / _DATA_FOLDER)
-
-
-def new_model(config: ExperimentConfig, policy: str, seed: int) -> tf.keras.Model:
-    """Builds the model of a config with fresh weights, or its pretrained backbone.
-
-    Raises:
-      UserError: If the pretrained file does not fit.
-    """
-    tf.keras.mixed_precision.set_global_policy(policy)
-    tf.keras.utils.set_random_seed(seed)
-    logits = {task.name: task.num_logits(config.taxonomy) for task in config.tasks}
-    model = build.build(config.architecture, logits)
-    if config.pretrained is not None:
-        pretrained.load_backbone(model, config.pretrained)
-    return model
-
-
-def trained_model(run: pathlib.Path, policy: str = "float32") -> tf.keras.Model:
-    """Returns the best model of a run, built anew under a precision policy.
-
-    Raises:
-      UserError: If the folder is not a run, or its weights cannot be read.
-    """
-    config = dataclasses.replace(stored_config(run), pretrained=None)
-    model = new_model(config, policy, seed=0)
-    checkpoints.load_best(model, run)
-    return model
 
 
 def layout(config: ExperimentConfig) -> str:

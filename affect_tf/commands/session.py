@@ -86,12 +86,14 @@ def open_session(
         )
     except ValueError as error:
         raise UserError(str(error)) from error
+    _check_inputs(fitted, manifest, data)
     faces = Faces(
         directory=data,
         manifest=manifest,
         taxonomy=fitted.taxonomy,
         image_size=fitted.architecture.image_size,
         shuffle_buffer=fitted.shuffle_buffer,
+        windows=fitted.windows,
     )
     session = Session(fitted, faces, workdir / fitted.name, console)
     kept = {task.name for task in fitted.tasks}
@@ -99,3 +101,28 @@ def open_session(
     if left_out:
         session.say(f"Left out, without training labels: {', '.join(left_out)}")
     return session
+
+
+def _check_inputs(
+    config: ExperimentConfig, manifest: Manifest, data: pathlib.Path
+) -> None:
+    """Raises UserError unless a model of the config can be given what the data hold."""
+    if not manifest.features:
+        return
+    if config.architecture.temporal is None:
+        raise UserError(
+            "A config without architecture.temporal must be given pictures. Received: "
+            f"--data={data}, which holds features. Choose the folder that they were "
+            "made from, or a config that models time.",
+            exit_code=2,
+        )
+    wanted = [f"{task.name}_embedding" for task in config.tasks]
+    missing = [name for name in wanted if name not in manifest.features]
+    if missing:
+        raise UserError(
+            "Features must hold the embedding of every task. Received: "
+            f"{data} with {', '.join(manifest.features)}, without "
+            f"{', '.join(missing)}. Extract them with a network that has the task, or "
+            "leave the task out.",
+            exit_code=2,
+        )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 
 import rich.table
-import tensorflow as tf
 
 from affect_tf.commands import evaluate
 from affect_tf.commands import run_folder
+from affect_tf.commands import run_models
 from affect_tf.commands.evaluate import Scored
 from affect_tf.commands.session import Session
 from affect_tf.commands.session import TEACHER
@@ -17,12 +18,10 @@ from affect_tf.config import Stage
 from affect_tf.errors import UserError
 from affect_tf.evaluation import bootstrap
 from affect_tf.evaluation import report
-from affect_tf.objective.objective import Objective
 from affect_tf.training import checkpoints
 from affect_tf.training import precision
-from affect_tf.training import schedules
+from affect_tf.training import trainer
 from affect_tf.training.fit import fit
-from affect_tf.training.trainer import Trainer
 
 _SPLIT = "validation"
 
@@ -34,7 +33,7 @@ def teacher(session: Session, overwrite: bool = False) -> None:
       UserError: If the data have no validation split, or the folder holds another
         run.
     """
-    _train(session, TEACHER, session.config.teacher, session.config.seed, overwrite)
+    train_teacher(session, overwrite)
     scored = evaluate.score(session, [session.run(TEACHER)], _SPLIT)
     evaluate.write_scores(session.run(TEACHER) / "scores.json", scored)
     session.console.print(report.summary_table(scored.scores, scored.intervals))
@@ -58,9 +57,9 @@ def student(session: Session, overwrite: bool = False) -> None:
             exit_code=2,
         )
     _check_teacher(session)
-    names = [f"student-{number}" for number in range(config.num_students)]
-    for number, name in enumerate(names):
-        _train(session, name, config.student, config.seed + 1 + number, overwrite)
+    names = student_names(config)
+    for number in range(config.num_students):
+        train_student(session, number, overwrite)
     scored = {
         name: evaluate.score(session, [session.run(name)], _SPLIT)
         for name in (TEACHER, *names)
@@ -78,6 +77,23 @@ def student(session: Session, overwrite: bool = False) -> None:
     session.console.print(report.comparison_table(comparison, (TEACHER, last)))
     _show_places(session, names[-1])
     session.say("Next: a SavedModel, by the same command with --mode=export")
+
+
+def train_teacher(session: Session, overwrite: bool = False) -> None:
+    """Trains the teacher to its end; a finished one is left as it is."""
+    _train(session, TEACHER, session.config.teacher, session.config.seed, overwrite)
+
+
+def train_student(session: Session, number: int, overwrite: bool = False) -> None:
+    """Trains a student of the finished teacher, as `train_teacher` does."""
+    config = session.config
+    seed = config.seed + 1 + number
+    _train(session, f"student-{number}", config.student, seed, overwrite)
+
+
+def student_names(config: ExperimentConfig) -> list[str]:
+    """Returns the names of the runs of a config's students."""
+    return [f"student-{number}" for number in range(config.num_students)]
 
 
 def _check_teacher(session: Session) -> None:
@@ -134,27 +150,32 @@ def _train(
             f"Received: splits={manifest.splits}. Build the data with one."
         )
     try:
-        steps = session.faces.steps_per_epoch(config.sources, config.batch_size)
+        steps = session.faces.steps_per_epoch(
+            config.sources, config.batch_size, config.batching
+        )
     except ValueError as error:
         raise UserError(str(error), exit_code=2) from error
     chosen = precision.choose(config.precision)
     config = dataclasses.replace(config, precision=chosen.policy)
-    model = run_folder.new_model(config, chosen.policy, seed)
+    model = run_models.new_model(config, chosen.policy, seed, manifest.features)
     guide = None
     if name != TEACHER:
-        guide = run_folder.trained_model(session.run(TEACHER), chosen.policy)
+        guide = run_models.trained_model(
+            session.run(TEACHER), chosen.policy, manifest.features
+        )
     if overwrite:
         run_folder.discard(run)
     run_folder.claim(run, _of_run(config, name), _facts(session, name, seed), manifest)
     if guide is not None and stage.start_from_teacher:
         model.set_weights(guide.get_weights())
+    kind = "faces" if config.windows is None else "windows"
     session.say(
         f"{name}: {model.count_params() / 1e6:.1f} M parameters, {stage.epochs} epochs "
-        f"of {steps} steps of {config.batch_size} faces, in {chosen.policy} "
+        f"of {steps} steps of {config.batch_size} {kind}, in {chosen.policy} "
         f"({chosen.reason})"
     )
     outcome = fit(
-        trainer=_trainer(model, config, stage, steps, guide),
+        trainer=trainer.build(model, config, stage, steps, guide),
         stage=stage,
         config=config,
         faces=session.faces,
@@ -172,18 +193,6 @@ def _train(
         session.say(f"{name}: stopped early; epoch {outcome.best_epoch} was the best")
 
 
-def _trainer(
-    model: tf.keras.Model,
-    config: ExperimentConfig,
-    stage: Stage,
-    steps: int,
-    guide: tf.keras.Model | None,
-) -> Trainer:
-    rate = schedules.PerStep(stage.learning_rate, steps, stage.epochs)
-    objective = Objective(config.tasks, stage.mix)
-    return Trainer(model, objective, config.optimizer.build(rate), teacher=guide)
-
-
 def _of_run(config: ExperimentConfig, name: str) -> ExperimentConfig:
     """Returns the config without what does not bear on one run."""
     config = dataclasses.replace(config, num_students=1)
@@ -193,6 +202,8 @@ def _of_run(config: ExperimentConfig, name: str) -> ExperimentConfig:
 def _facts(session: Session, name: str, seed: int) -> dict[str, str]:
     """Returns what must stay the same for a run to go on, besides its config."""
     facts = {"seed": str(seed)}
+    if session.config.cnn is not None and not session.faces.manifest.features:
+        facts["cnn"] = checkpoints.digest(pathlib.Path(session.config.cnn))
     if name != TEACHER:
         facts["teacher"] = checkpoints.digest(session.run(TEACHER))
     return facts

@@ -42,23 +42,35 @@ class Augmentation:
                 )
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns changed copies of uint8 [B, S, S, 3]; `seed` is int64 [2].
+        """Returns changed copies.
 
         The same seed gives the same result, eagerly or in a pipeline.
+
+        Args:
+          images: uint8 [B, S, S, 3]; or [B, T, S, S, 3], windows, whose T frames all
+            get the one change that is drawn for their window.
+          seed: int64 [2].
         """
         seeds = tf.random.split(tf.cast(seed, tf.int32), 3)
+        shape = tf.shape(images)
+        frames = shape[1] if len(images.shape) == 5 else tf.constant(1)
+        flat = tf.reshape(images, [-1, *images.shape[-3:]])
         if self.translation or self.horizontal_flip:
-            images = self._shift_and_flip(images, seeds[0], seeds[1])
+            flat = self._shift_and_flip(flat, frames, seeds[0], seeds[1])
         if self.brightness or self.contrast:
-            images = self._light(images, seeds[2])
-        return images
+            flat = self._light(flat, frames, seeds[2])
+        return tf.ensure_shape(tf.reshape(flat, shape), images.shape)
 
     def _shift_and_flip(
-        self, images: tf.Tensor, shift_seed: tf.Tensor, flip_seed: tf.Tensor
+        self,
+        images: tf.Tensor,
+        frames: tf.Tensor,
+        shift_seed: tf.Tensor,
+        flip_seed: tf.Tensor,
     ) -> tf.Tensor:
         # A shift and a mirror are both a choice of source rows and columns, so two
         # gathers on uint8 do the work of a projective transform at a tenth of it.
-        batch, size = tf.shape(images)[0], images.shape[1]
+        batch, size = tf.shape(images)[0] // frames, images.shape[1]
         reach = round(self.translation * size)
         shift = tf.random.stateless_uniform(
             [2, batch, 1], shift_seed, -reach, reach + 1, tf.int32
@@ -69,13 +81,18 @@ class Augmentation:
         if self.horizontal_flip:
             mirrored = tf.random.stateless_uniform([batch, 1], flip_seed) < 0.5
             columns = tf.where(mirrored, size - 1 - columns, columns)
+        rows, columns = tf.repeat(rows, frames, 0), tf.repeat(columns, frames, 0)
         images = tf.gather(images, rows, axis=1, batch_dims=1)
         return tf.gather(images, columns, axis=2, batch_dims=1)
 
-    def _light(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        batch = tf.shape(images)[0]
+    def _light(
+        self, images: tf.Tensor, frames: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        batch = tf.shape(images)[0] // frames
         change = tf.random.stateless_uniform([2, batch, 1, 1, 1], seed, -1.0, 1.0)
+        change = tf.repeat(change, frames, 1)
         pixels = tf.cast(images, tf.float32)
+        # Each frame's own: what pads a window must not reach its other frames.
         mean = tf.reduce_mean(pixels, axis=[1, 2, 3], keepdims=True)
         pixels = (pixels - mean) * (1 + self.contrast * change[0]) + mean
         pixels += 255 * self.brightness * change[1]

@@ -1,106 +1,46 @@
-"""From shards to batches: streams that resume exactly, and evaluation to the row.
-
-A training stream is a pure function of (seed, source, pass, position), so a run
-that stopped after `n` steps continues with the batch it would have seen.
-"""
+"""From shards to batches: training that resumes exactly, and evaluation to the row."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
+import functools
 import pathlib
-import re
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from affect_tf.data import batching as batching_lib
 from affect_tf.data import images
-from affect_tf.data import records
-from affect_tf.data import sampling
+from affect_tf.data import streams
 from affect_tf.data.augment import Augmentation
 from affect_tf.data.batch import Batch
+from affect_tf.data.batching import Batching
+from affect_tf.data.batching import STRATIFIED
 from affect_tf.data.manifest import Manifest
-from affect_tf.data.manifest import Shard
-from affect_tf.errors import UserError
-from affect_tf.labels.taxonomy import TASKS
+from affect_tf.data.sources import Source
+from affect_tf.data.streams import Samples
+from affect_tf.data.streams import Streams
+from affect_tf.data.windows import Windows
 from affect_tf.labels.taxonomy import Taxonomy
 
-#: Clips parsed at once where records hold several frames.
-_CLIPS_AT_ONCE = 64
-_PASSES = 2**31
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """One stream of a stratified batch.
-
-    Attributes:
-      name: What logs call it.
-      task: The primary task: the stream holds every sample with a label for it.
-        None takes all samples, labelled or not.
-      origins: Patterns over the records' source names ("affwild2", "disfa*").
-      keep_shared: Whether labels of other tasks are kept beside the primary one.
-        Without them (Vu et al. 2021, Eq. 9) a sample teaches its primary task only.
-      share: Parts of the batch that it fills.
-      balanced: Whether a sample is drawn as often as the data say
-        (--balance_as=weights of the builder), instead of once a pass.
-
-    Raises:
-      ValueError: If the task is unknown, a field needs a task that is not there, or
-        the share is not positive.
-    """
-
-    name: str
-    task: str | None = None
-    origins: tuple[str, ...] = ("*",)
-    keep_shared: bool = True
-    share: int = 1
-    balanced: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks the values."""
-        if self.task is not None and self.task not in TASKS:
-            raise ValueError(
-                f"Source.task must be None or one of {TASKS}. "
-                f"Received: task={self.task!r}. Use None for all samples."
-            )
-        if self.share < 1:
-            raise ValueError(
-                "Source.share must be a positive whole number. "
-                f"Received: share={self.share}. Leave the source out instead."
-            )
-        for field, needs in (
-            ("keep_shared=False", not self.keep_shared),
-            ("balanced=True", self.balanced),
-        ):
-            if needs and self.task is None:
-                raise ValueError(
-                    f"Source.{field} must come with a primary task. "
-                    "Received: task=None. Name the task."
-                )
-
-    def masked(self, rows: records.Rows) -> records.Rows:
-        """Returns the rows with the labels that this source lets through."""
-        if self.keep_shared:
-            return rows
-        masks = {
-            task: mask if task == self.task else tf.zeros_like(mask)
-            for task, mask in rows.masks.items()
-        }
-        return rows._replace(masks=masks)
+__all__ = ["Faces", "Source", "read"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Faces:
     """The face records of one folder, as a model of `taxonomy` wants to see them.
 
+    The folder holds pictures, or features that a network made of them: a batch then
+    has these as its inputs, as `Batch` says.
+
     Attributes:
       directory: Folder with a manifest and its shards.
       manifest: What the folder holds.
       taxonomy: The vocabulary of the batches.
       image_size: Side of the faces in pixels.
-      shuffle_buffer: Records held for shuffling, which bounds the memory.
+      shuffle_buffer: Faces held for shuffling, which bounds the memory.
+      windows: How clips are cut into windows; None where every frame stands alone.
     """
 
     directory: pathlib.Path
@@ -108,19 +48,32 @@ class Faces:
     taxonomy: Taxonomy
     image_size: int
     shuffle_buffer: int = 8192
+    windows: Windows | None = None
 
-    def steps_per_epoch(self, sources: Sequence[Source], batch_size: int) -> int:
-        """Returns the steps in which the longest stream is seen once.
+    def count(self, source: Source) -> int:
+        """Returns the faces, or windows, of a training source, at least 1.
 
         Raises:
-          ValueError: If the batch cannot be divided by the shares, or a source has
-            no sample.
+          ValueError: If it has none.
+          UserError: If a shard is damaged.
         """
-        rows = _rows_of_each(sources, batch_size)
-        return max(
-            math.ceil(self._count(source) / share)
-            for source, share in zip(sources, rows, strict=True)
-        )
+        return self._streams.count(source)
+
+    def steps_per_epoch(
+        self,
+        sources: Sequence[Source],
+        batch_size: int,
+        batching: Batching = STRATIFIED,
+    ) -> int:
+        """Returns the steps in which every sample is seen, as `batching` says.
+
+        Raises:
+          ValueError: If the sources cannot fill the batch by their shares, or one has
+            no sample.
+          UserError: If a shard is damaged.
+        """
+        rows = batching.rows(sources, batch_size)
+        return batching.steps_per_epoch([self.count(each) for each in sources], rows)
 
     def training(
         self,
@@ -129,132 +82,149 @@ class Faces:
         augmentation: Augmentation,
         seed: int,
         first_step: int = 0,
+        batching: Batching = STRATIFIED,
     ) -> tf.data.Dataset:
-        """Returns an endless data set of stratified `Batch`es.
+        """Returns an endless data set of `Batch`es.
 
-        Each batch has `batch_size` rows, divided between the sources by their
-        shares. Every stream shuffles each of its passes anew; a short stream starts
-        its next pass while a long one is still in its first.
+        Every stream shuffles each of its passes anew; a short stream starts its next
+        pass while a long one is still in its first. Features are not augmented.
+
+        Args:
+          sources: Where the samples come from.
+          batch_size: Faces of a batch, or windows.
+          augmentation: Drawn once for a window, the same for all of its frames.
+          seed: Of the order and the augmentation.
+          first_step: Batches to leave out at the start.
+          batching: Which sources a batch is made of.
+
+        Raises:
+          ValueError: As `steps_per_epoch`.
+          UserError: As `steps_per_epoch`; or if a source that is balanced cannot be.
         """
-        rows = _rows_of_each(sources, batch_size)
-        streams = [
-            self._stream(source, share, seed + 7919 * position, first_step)
-            for position, (source, share) in enumerate(zip(sources, rows, strict=True))
+        rows = batching.rows(sources, batch_size)
+        turns = batching.turns([self.count(each) for each in sources], rows)
+        given = batching_lib.given_before(first_step, turns, len(sources))
+        parts = [
+            self._streams.training(source, share, seed + 7919 * position, batches)
+            for position, (source, share, batches) in enumerate(
+                zip(sources, rows, given, strict=True)
+            )
         ]
-        index = tf.repeat(tf.range(len(rows)), rows)
+        steps = tf.data.Dataset.counter(start=first_step)
+        if turns is None:
+            index = tf.repeat(tf.range(len(rows)), rows)
+            samples = tf.data.Dataset.zip(tuple(parts)).map(
+                lambda *part: (index, streams.joined(part))
+            )
+        else:
+            parts = [
+                part.map(functools.partial(_of_source, position, rows[position]))
+                for position, part in enumerate(parts)
+            ]
+            turn = steps.map(functools.partial(batching_lib.source_of, turns=turns))
+            samples = tf.data.Dataset.choose_from_datasets(parts, turn)
 
-        def assemble(step: tf.Tensor, parts: tuple[records.Rows, ...]) -> Batch:
-            joined = tf.nest.map_structure(lambda *part: tf.concat(part, 0), *parts)
-            batch = self._batch(joined, index)
+        def assemble(step: tf.Tensor, part: tuple[tf.Tensor, Samples]) -> Batch:
+            batch = self._batch(part[1], part[0])
+            if "image" not in batch.inputs:
+                return batch
             faces = augmentation(batch.inputs["image"], tf.stack([step, seed]))
-            return batch._replace(inputs={"image": faces})
+            return batch._replace(inputs={**batch.inputs, "image": faces})
 
-        joint = tf.data.Dataset.zip(tuple(streams))
-        counter = tf.data.Dataset.counter(start=first_step)
-        joint = tf.data.Dataset.zip((counter, joint))
+        joint = tf.data.Dataset.zip((steps, samples))
         return joint.map(assemble, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
 
     def evaluation(self, split: str, batch_size: int) -> tf.data.Dataset:
-        """Returns every row of a split once, in a fixed order.
+        """Returns every frame of a split in a fixed order.
 
-        The last batch is filled up with rows of weight 0, so shapes never change.
+        Each comes once, or in every window that shows it, of which there are as many
+        in a batch as hold `batch_size` faces (at least one). The last batch is filled
+        up with rows of weight 0, so shapes never change.
 
         Raises:
           ValueError: If the split is empty.
         """
-        strings = tf.data.TFRecordDataset(self._files(split, Source("all")))
-        if self._stills:
-            rows = strings.batch(batch_size).map(self._parse)
-        else:
-            rows = strings.batch(_CLIPS_AT_ONCE).map(self._parse).unbatch()
-            rows = rows.batch(batch_size)
+        length = 1 if self.windows is None else self.windows.length
+        samples = max(1, batch_size // length)
+        source = tf.zeros([], tf.int32)
 
-        def finish(part: records.Rows) -> Batch:
-            batch = self._batch(part, tf.zeros_like(part.frame, tf.int32))
-            missing = batch_size - tf.shape(part.key)[0]
-            return tf.nest.map_structure(
-                lambda value: _filled_up(value, missing, batch_size), batch
+        def finish(part: Samples) -> Batch:
+            batch = self._batch(part, tf.fill([tf.shape(part.number)[0]], source))
+            inputs = {
+                name: _filled_up(value, samples) for name, value in batch.inputs.items()
+            }
+            rows = tf.nest.map_structure(
+                lambda value: _filled_up(value, samples * length),
+                batch._replace(inputs={}),
             )
+            number = tf.where(rows.weight > 0, rows.row, -1)
+            return rows._replace(inputs=inputs, row=number)
 
-        return rows.map(finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
+        found = self._streams.in_order(split, samples)
+        return found.map(finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(4)
 
-    @property
-    def _stills(self) -> bool:
-        return self.manifest.frames_per_sample["max"] == 1
+    @functools.cached_property
+    def _streams(self) -> Streams:
+        return Streams(
+            self.directory,
+            self.manifest,
+            self.taxonomy,
+            self.shuffle_buffer,
+            self.windows,
+        )
 
-    def _shards(self, split: str, source: Source) -> tuple[Shard, ...]:
-        shards = self.manifest.select(split, task=source.task, sources=source.origins)
-        if not sum(shard.frames for shard in shards):
-            raise ValueError(
-                f"Source {source.name!r} must have samples in split {split!r}. "
-                f"Received: task={source.task!r}, origins={source.origins}, which "
-                f"{self.directory} has none of. Remove the source, or build the data "
-                "with such labels."
-            )
-        return shards
+    def _batch(self, samples: Samples, source: tf.Tensor) -> Batch:
+        """Returns the batch of some samples; `source` is int32, one for each."""
+        rows, shape = samples.rows, samples.present.shape
+        inputs = {
+            name: tf.cast(value, tf.float32)
+            for name, value in rows.inputs.items()
+            if name != "image"
+        }
+        if "image" in rows.inputs:
+            faces = self._faces(tf.reshape(rows.image, [-1]), _flat(rows.key, shape))
+            faces = tf.reshape(faces, [*_sizes(samples.present), *faces.shape[1:]])
+            inputs["image"] = faces
+        if self.windows is not None:
+            inputs["present"] = samples.present
+            source = tf.repeat(source, shape[1])
+        rows = rows._replace(inputs={})
+        rows = tf.nest.map_structure(lambda value: _flat(value, shape), rows)
+        present = _flat(samples.present, shape)
 
-    def _count(self, source: Source) -> int:
-        return sum(shard.frames for shard in self._shards("train", source))
+        def known(value: tf.Tensor) -> tf.Tensor:
+            axes = [1] * (len(value.shape) - 1)
+            here = tf.reshape(present, [-1, *axes])
+            return tf.where(here, value, tf.zeros([], value.dtype))
 
-    def _files(self, split: str, source: Source) -> list[str]:
-        shards = self._shards(split, source)
-        return [str(self.directory / shard.file) for shard in shards]
+        # A name is unique within its source only.
+        subject = tf.strings.join([rows.source, rows.subject], "/")
+        return Batch(
+            inputs=inputs,
+            labels={task: known(value) for task, value in rows.labels.items()},
+            masks={task: known(value) for task, value in rows.masks.items()},
+            source=source,
+            weight=tf.cast(present, tf.float32),
+            key=known(rows.key),
+            subject=known(subject),
+            frame=known(rows.frame),
+            row=_flat(samples.number, shape),
+        )
 
-    def _parse(self, serialized: tf.Tensor) -> records.Rows:
-        return records.parse(serialized, self.manifest.taxonomy, self.taxonomy)
-
-    def _stream(
-        self, source: Source, rows: int, seed: int, first_step: int
-    ) -> tf.data.Dataset:
-        """Returns an endless data set of `rows` rows of one source at a time."""
-        files, count = self._files("train", source), self._count(source)
-        if source.balanced:
-            shards = self._shards("train", source)
-            draws = sampling.draws(self.directory, self.manifest, shards, source.task)
-
-        def one_pass(index: tf.Tensor) -> tf.data.Dataset:
-            # The global seed must not reach the order of the samples; a shuffle
-            # mixes it in, and cannot be built at all when it is 0.
-            index.graph.seed = 1
-            pass_seed = index * 1_000_003 + seed
-            if source.balanced:
-                elements = draws.one_pass(pass_seed)
-            else:
-                elements = sampling.each_once(files, pass_seed)
-            if not self._stills:
-                elements = elements.batch(_CLIPS_AT_ONCE).map(self._parse).unbatch()
-            return elements.shuffle(self.shuffle_buffer, pass_seed + 1, False)
-
-        first, offset = divmod(first_step * rows, count)
-        elements = tf.data.Dataset.range(first, _PASSES).flat_map(one_pass)
-        stream = elements.skip(offset).batch(rows, drop_remainder=True)
-        # Stills are parsed a batch at a time, at a quarter of the cost of one by one.
-        stream = stream.map(self._parse) if self._stills else stream
-        return stream.map(source.masked)
-
-    def _batch(self, rows: records.Rows, source: tf.Tensor) -> Batch:
-        faces, valid = images.decode_batch(rows.image, self.image_size)
+    def _faces(self, stored: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        """Decodes pictures, string [B], to uint8 [B, S, S, 3]."""
+        faces, valid = images.decode_batch(stored, self.image_size)
         problem = tf.strings.join(
             [
                 "A stored picture must be a readable JPEG or PNG. Received: ",
-                tf.strings.reduce_join(rows.key[~valid], separator=", "),
+                tf.strings.reduce_join(tf.unique(key[~valid])[0], separator=", "),
                 ". Run 'python -m tfrecords_builder verify' on the folder.",
             ]
         )
         with tf.control_dependencies(
             [tf.debugging.Assert(tf.reduce_all(valid), [problem])]
         ):
-            faces = tf.identity(faces)
-        return Batch(
-            inputs={"image": faces},
-            labels=rows.labels,
-            masks=rows.masks,
-            source=source,
-            weight=tf.ones_like(rows.frame, tf.float32),
-            key=rows.key,
-            # A name is unique within its source only.
-            subject=tf.strings.join([rows.source, rows.subject], "/"),
-        )
+            return tf.identity(faces)
 
 
 def read(dataset: tf.data.Dataset) -> Iterator[Batch]:
@@ -263,34 +233,29 @@ def read(dataset: tf.data.Dataset) -> Iterator[Batch]:
     Raises:
       UserError: If a shard or a stored picture is damaged.
     """
-    try:
+    with streams.readable():
         yield from dataset
-    except (
-        tf.errors.DataLossError,
-        tf.errors.InvalidArgumentError,
-        tf.errors.NotFoundError,
-    ) as error:
-        # The assertion's own words, without the trace of operations around them.
-        found = re.search(r"assertion failed: \[b?['\"]?(.*?)['\"]?\]", error.message)
-        reason = found.group(1) if found else error.message.splitlines()[0]
-        raise UserError(reason) from error
 
 
-def _rows_of_each(sources: Sequence[Source], batch_size: int) -> list[int]:
-    """Returns how many rows of a batch each source fills."""
-    parts = sum(source.share for source in sources)
-    if not parts or batch_size % parts:
-        raise ValueError(
-            f"A batch must divide into {parts} equal parts, one for each share of the "
-            f"sources. Received: batch_size={batch_size}. Use a multiple of {parts}, "
-            f"such as {max(1, round(batch_size / max(parts, 1))) * parts}."
-        )
-    return [batch_size // parts * source.share for source in sources]
+def _of_source(position: int, rows: int, samples: Samples) -> tuple[tf.Tensor, Samples]:
+    return tf.fill([rows], position), samples
 
 
-def _filled_up(value: tf.Tensor, missing: tf.Tensor, batch_size: int) -> tf.Tensor:
+def _sizes(value: tf.Tensor) -> list[tf.Tensor | int]:
+    """Returns the sides of a tensor, as numbers where they are known."""
+    dynamic = tf.shape(value)
+    return [
+        dynamic[axis] if side is None else side for axis, side in enumerate(value.shape)
+    ]
+
+
+def _flat(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Returns samples [N, ...] or windows [N, T, ...] as rows."""
+    return tf.reshape(value, [-1, *value.shape[len(shape) :]])
+
+
+def _filled_up(value: tf.Tensor, size: int) -> tf.Tensor:
     """Returns `value` with zeros, or empty strings, as its last rows."""
+    missing = size - tf.shape(value)[0]
     filler = tf.zeros(tf.concat([[missing], tf.shape(value)[1:]], 0), value.dtype)
-    return tf.ensure_shape(
-        tf.concat([value, filler], 0), [batch_size, *value.shape[1:]]
-    )
+    return tf.ensure_shape(tf.concat([value, filler], 0), [size, *value.shape[1:]])

@@ -70,6 +70,10 @@ class Manifest:
         empty in folders from before it was noted.
       subjects_known: Whether the input said who is seen. Where it is False, every
         sample is a subject of its own: one person may be in both splits.
+      features: Name -> width of the vectors that the frames have instead of pictures;
+        empty where they have pictures.
+      features_from: What made them: "run", the folder of a run as it was given;
+        "weights", a digest; "config", a name. Empty where there are none.
       schema_version: Of the records and of this file.
     """
 
@@ -86,6 +90,8 @@ class Manifest:
     sampling: tuple[str, ...] = ()
     reader: str = ""
     subjects_known: bool = True
+    features: dict[str, int] = dataclasses.field(default_factory=dict)
+    features_from: dict[str, str] = dataclasses.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
@@ -122,6 +128,11 @@ class Manifest:
                 for shard in fields["shards"]
             )
             fields["sampling"] = tuple(fields.get("sampling", ()))
+            for name in ("features", "features_from"):
+                fields[name] = dict(fields.get(name, {}))
+            widths = fields["features"].values()
+            if not all(isinstance(width, int) and width > 0 for width in widths):
+                raise ValueError(f"features={fields['features']}")
             return cls(**fields)
         except (ValueError, KeyError, TypeError) as error:
             raise _damaged(path, error) from error
@@ -167,6 +178,7 @@ class Manifest:
         split: str,
         task: str | None = None,
         sources: Sequence[str] = ("*",),
+        also: Sequence[str] = (),
     ) -> tuple[Shard, ...]:
         """Returns the shards to read, in order of name.
 
@@ -175,6 +187,7 @@ class Manifest:
           task: Keeps the shards whose samples all have a label for it; None keeps
             all.
           sources: Patterns of source names, as in a shell ("affwild2", "disfa*").
+          also: Further tasks for which they must all have a label.
 
         Returns:
           The shards; none where nothing matches.
@@ -183,7 +196,7 @@ class Manifest:
             shard
             for shard in self.shards
             if shard.split == split
-            and (task is None or task in shard.tasks)
+            and {*also, *([] if task is None else [task])} <= set(shard.tasks)
             and any(fnmatch.fnmatchcase(shard.source, pattern) for pattern in sources)
         )
 

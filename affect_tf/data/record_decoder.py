@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from affect_tf.data.sample import FEATURE
 from affect_tf.data.sample import Frame
 from affect_tf.data.sample import MAX_SAMPLING
 from affect_tf.data.sample import Sample
@@ -24,8 +25,8 @@ def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
 
     Raises:
       ValueError: If these are not the bytes of a sample in this vocabulary, a mask is
-        neither 0 nor 1, a label lies below a mask of 0, or a number of `sampling` is
-        none.
+        neither 0 nor 1, a label lies below a mask of 0, a number of `sampling` is
+        none, or the frames have not as many pictures or vectors as they are.
     """
     try:
         feature = tf.train.Example.FromString(serialized).features.feature
@@ -34,16 +35,16 @@ def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
             "A record must be a serialized tf.train.Example. "
             f"Received: {len(serialized)} other bytes. Build the data again."
         ) from error
-    images = feature["image"].bytes_list.value
+    shown = _shown(feature)
     columns = {
-        name: _frame_rows(feature, name, width, len(images))
+        name: _frame_rows(feature, name, width, len(shown))
         for name, width in _widths(taxonomy).items()
     }
     _check_masks(columns)
     return Sample(
         frames=tuple(
-            _frame(image, {name: rows[t] for name, rows in columns.items()}, taxonomy)
-            for t, image in enumerate(images)
+            _frame(seen, {name: rows[t] for name, rows in columns.items()}, taxonomy)
+            for t, seen in enumerate(shown)
         ),
         sampling=_sampling(feature, taxonomy),
         **{
@@ -51,6 +52,31 @@ def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
             for name in ("key", "source", "subject", "video", "split")
         },
     )
+
+
+def _shown(
+    feature: Mapping[str, tf.train.Feature],
+) -> list[tuple[bytes, dict[str, bytes]]]:
+    """Returns the picture and the vectors of each frame; it should have one of them."""
+    columns = {
+        name: feature[name].bytes_list.value
+        for name in sorted(feature)
+        if name == "image" or name.startswith(FEATURE)
+    }
+    counts = {name: len(values) for name, values in columns.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(
+            "A record must hold a picture or every vector for each of its frames. "
+            f"Received: {counts}. Build the data, or make the features, again."
+        )
+    images = columns.pop("image", None)
+    return [
+        (
+            images[t] if images else b"",
+            {name.removeprefix(FEATURE): v[t] for name, v in columns.items()},
+        )
+        for t in range(next(iter(counts.values()), 0))
+    ]
 
 
 def _widths(taxonomy: Taxonomy) -> dict[str, int]:
@@ -77,7 +103,7 @@ def _frame_rows(
     if not num_frames or len(values) != width * num_frames:
         raise ValueError(
             f"Feature {name!r} of a record must hold {width} numbers for each of "
-            f"its {num_frames} pictures. Received: {len(values)}. "
+            f"its {num_frames} frames. Received: {len(values)}. "
             "Check that the manifest's taxonomy is the one it was built with."
         )
     return [values[t * width : (t + 1) * width] for t in range(num_frames)]
@@ -105,7 +131,9 @@ def _check_masks(columns: Mapping[str, list[Sequence[float]]]) -> None:
 
 
 def _frame(
-    image: bytes, row: Mapping[str, Sequence[float]], taxonomy: Taxonomy
+    shown: tuple[bytes, dict[str, bytes]],
+    row: Mapping[str, Sequence[float]],
+    taxonomy: Taxonomy,
 ) -> Frame:
     """Returns one frame of a decoded record."""
     expression = None
@@ -121,7 +149,8 @@ def _frame(
     labelled = zip(taxonomy.action_units, row["au"], row["au_mask"], strict=True)
     has_va = taxonomy.has_va and row["va_mask"][0]
     return Frame(
-        image=image,
+        image=shown[0],
+        features=shown[1],
         expression=expression,
         action_units={name: int(value) for name, value, mask in labelled if mask},
         valence=row["va"][0] if has_va else None,

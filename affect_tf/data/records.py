@@ -12,6 +12,13 @@ data and not a number that means "missing":
     va          float  [T*2]   valence, arousal in [-1, 1]; with va_mask [T]
     sampling    float  [J]     how often a balanced stream of each task draws it
 
+A feature record is the same but for the pictures: in their place it has, for each layer
+of a network that saw them,
+
+    feature/<name>   bytes  [T]   the frame's vector, D numbers as little-endian float16
+
+with the same names and the same D in every record of a folder; the manifest says which.
+
 Indices are positions in the taxonomy of the manifest beside the shards, whose J tasks
 are in the order of `Taxonomy.tasks`. A task that this taxonomy lacks has no features.
 `sampling` is there only where the data set was balanced by weights; without it every
@@ -20,18 +27,21 @@ number is 1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from affect_tf.data.sample import check
+from affect_tf.data.sample import FEATURE
 from affect_tf.data.sample import Frame
 from affect_tf.data.sample import Sample
 from affect_tf.data.sample import SCHEMA_VERSION
 from affect_tf.labels.taxonomy import Taxonomy
 
-__all__ = ["SCHEMA_VERSION", "Frame", "Rows", "Sample", "encode", "parse", "sampling"]
+__all__ = ["SCHEMA_VERSION", "Frame", "Rows", "Sample", "encode", "parse"]
+__all__ += ["parse_labels", "sampling"]
 
 _CLIP_FEATURES = ("key", "source", "subject", "video", "split")
 
@@ -40,7 +50,8 @@ class Rows(NamedTuple):
     """A parsed batch, one row a frame; R is the sum of the samples' T.
 
     Attributes:
-      image: string [R]. JPEG or PNG bytes.
+      inputs: {"image": string [R]}, JPEG or PNG bytes; or, of feature records,
+        name -> float16 [R, D]; or nothing, from `parse_labels`.
       labels: task -> expr int32 [R], au float32 [R, U], va float32 [R, 2]; 0
         where masked.
       masks: task -> expr float32 [R], au float32 [R, U], va float32 [R]; 1
@@ -53,7 +64,7 @@ class Rows(NamedTuple):
       sample: int64 [R]. Position of the row's sample in the batch.
     """
 
-    image: tf.Tensor
+    inputs: dict[str, tf.Tensor]
     labels: dict[str, tf.Tensor]
     masks: dict[str, tf.Tensor]
     key: tf.Tensor
@@ -62,6 +73,11 @@ class Rows(NamedTuple):
     source: tf.Tensor
     frame: tf.Tensor
     sample: tf.Tensor
+
+    @property
+    def image(self) -> tf.Tensor:
+        """Strings [R]: JPEG or PNG bytes, where the records hold pictures."""
+        return self.inputs["image"]
 
 
 def encode(sample: Sample, taxonomy: Taxonomy) -> bytes:
@@ -77,15 +93,19 @@ def encode(sample: Sample, taxonomy: Taxonomy) -> bytes:
 
     Raises:
       ValueError: If a label is out of range or missing from `taxonomy`, valence
-        comes without arousal, a number of `sampling` is none, or the sample has no
-        frame, key or picture.
+        comes without arousal, a number of `sampling` is none, the sample has no
+        frame or key, or a frame has neither picture nor features, both, or other
+        features than the first one.
     """
     check(sample, taxonomy)
     frames = sample.frames
     features = {
         name: _bytes([getattr(sample, name).encode()]) for name in _CLIP_FEATURES
     }
-    features["image"] = _bytes([frame.image for frame in frames])
+    for name in frames[0].features:
+        features[FEATURE + name] = _bytes([frame.features[name] for frame in frames])
+    if frames[0].image:
+        features["image"] = _bytes([frame.image for frame in frames])
     features["frame"] = _integers([frame.number for frame in frames])
     if taxonomy.expressions:
         names = [frame.expression for frame in frames]
@@ -110,7 +130,12 @@ def encode(sample: Sample, taxonomy: Taxonomy) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def parse(serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy) -> Rows:
+def parse(
+    serialized: tf.Tensor,
+    stored: Taxonomy,
+    wanted: Taxonomy,
+    features: Mapping[str, int] | None = None,
+) -> Rows:
     """Parses a batch of records into one row a frame.
 
     Labels go from one vocabulary to the other by name: a frame whose class
@@ -120,6 +145,7 @@ def parse(serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy) -> Rows:
       serialized: string [N]. Serialized samples; N may be 0.
       stored: The vocabulary that they were encoded with.
       wanted: The vocabulary of the result.
+      features: Name -> width of the vectors to read; without any, pictures are read.
 
     Returns:
       `Rows`; labels and masks hold the tasks of `wanted` and no others.
@@ -127,16 +153,43 @@ def parse(serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy) -> Rows:
     Raises:
       tf.errors.InvalidArgumentError: If a record is not in the schema.
     """
-    features = tf.io.parse_example(serialized, _specification(stored, wanted))
-    image = features["image"].flat_values
-    sample = features["image"].value_rowids()
+    stores = [FEATURE + name for name in features or ()] or ["image"]
+    parsed, rows = _parsed(serialized, stored, wanted, stores)
+    count = tf.size(rows.frame)
+    if not features:
+        pictures = tf.reshape(parsed["image"].flat_values, [count])
+        return rows._replace(inputs={"image": pictures})
+    inputs = {}
+    for name, width in features.items():
+        vectors = parsed[FEATURE + name].flat_values
+        numbers = tf.io.decode_raw(vectors, tf.float16, little_endian=True)
+        inputs[name] = tf.reshape(numbers, [count, width])
+    return rows._replace(inputs=inputs)
+
+
+def parse_labels(serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy) -> Rows:
+    """Parses all but the pictures or vectors, which it steps over.
+
+    Takes and returns what `parse` does; `inputs` is empty.
+    """
+    return _parsed(serialized, stored, wanted, [])[1]
+
+
+def _parsed(
+    serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy, stores: Sequence[str]
+) -> tuple[dict[str, tf.RaggedTensor], Rows]:
+    """Returns the features as they are stored, and the rows without inputs."""
+    features = tf.io.parse_example(serialized, _specification(stored, wanted, stores))
+    frame = features["frame"].flat_values
+    sample = features["frame"].value_rowids()
 
     def column(name: str, width: int) -> tf.Tensor:
-        # The picture count rules, so a short label list is an error right here;
+        # The frame numbers rule, so a short label list is an error right here;
         # a feature that `stored` lacks is a column of zeros, or no column.
+        shape = [tf.size(frame), width]
         if name not in features:
-            return tf.zeros([tf.size(image), width], tf.int64)
-        return tf.reshape(features[name].flat_values, [tf.size(image), width])
+            return tf.zeros(shape, tf.int64)
+        return tf.reshape(features[name].flat_values, shape)
 
     labels, masks = {}, {}
     if "expr" in wanted.tasks:
@@ -152,16 +205,14 @@ def parse(serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy) -> Rows:
         known = column("va_mask", 1) > 0
         labels["va"] = _where(known, tf.cast(column("va", 2), tf.float32))
         masks["va"] = tf.cast(known[:, 0], tf.float32)
-    return Rows(
-        image=image,
+    texts = ("key", "subject", "video", "source")
+    return features, Rows(
+        inputs={},
         labels=labels,
         masks=masks,
-        frame=column("frame", 1)[:, 0],
+        frame=frame,
         sample=sample,
-        **{
-            name: tf.gather(features[name], sample)
-            for name in ("key", "subject", "video", "source")
-        },
+        **{name: tf.gather(features[name], sample) for name in texts},
     )
 
 
@@ -185,9 +236,11 @@ def sampling(serialized: tf.Tensor, stored: Taxonomy) -> tf.Tensor:
     return tf.io.parse_example(serialized, {"sampling": feature})["sampling"]
 
 
-def _specification(stored: Taxonomy, wanted: Taxonomy) -> dict[str, object]:
+def _specification(
+    stored: Taxonomy, wanted: Taxonomy, stores: Sequence[str]
+) -> dict[str, object]:
     """Returns the features to parse: only those that someone will read."""
-    columns = {"image": tf.string, "frame": tf.int64}
+    columns = {"frame": tf.int64, **dict.fromkeys(stores, tf.string)}
     for task in stored.tasks:
         if task in wanted.tasks:
             columns[task] = tf.float32 if task == "va" else tf.int64

@@ -6,11 +6,16 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from affect_tf.labels import taxonomy as taxonomy_lib
 from affect_tf.labels.taxonomy import Taxonomy
 
 #: Version of the stored records. It goes up when older ones can no longer be read.
 SCHEMA_VERSION = 1
+
+#: What the names of features begin with in a record.
+FEATURE = "feature/"
 
 #: The largest of a record's sampling numbers; far above what any balancing gives.
 MAX_SAMPLING = 1e9
@@ -20,21 +25,25 @@ MAX_SAMPLING = 1e9
 class Frame:
     """One aligned face and what is known about it.
 
+    It has a picture, or what a network made of the picture; never both.
+
     Attributes:
-      image: The bytes of a JPEG or PNG file.
+      image: The bytes of a JPEG or PNG file; empty where there are features.
       expression: Class name, or None where nobody labelled it.
       action_units: "AU4" -> 0 or 1; a unit that is absent is unlabelled.
       valence: In [-1, 1], or None; never without `arousal`.
       arousal: In [-1, 1], or None; never without `valence`.
       number: Frame number in the video, 0 in a still.
+      features: Name of a layer -> its numbers as little-endian float16.
     """
 
-    image: bytes
+    image: bytes = b""
     expression: str | None = None
     action_units: Mapping[str, int] = dataclasses.field(default_factory=dict)
     valence: float | None = None
     arousal: float | None = None
     number: int = 0
+    features: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -86,8 +95,9 @@ def check(sample: Sample, taxonomy: Taxonomy) -> None:
 
     Raises:
       ValueError: If a label is out of range or missing from `taxonomy`, valence
-        comes without arousal, a number of `sampling` is none, or the sample has no
-        frame, key or picture.
+        comes without arousal, a number of `sampling` is none, the sample has no
+        frame or key, or a frame has neither picture nor features, both, or other
+        features than the first one.
     """
     for field in ("key", "source", "split", "frames"):
         if not getattr(sample, field):
@@ -97,16 +107,37 @@ def check(sample: Sample, taxonomy: Taxonomy) -> None:
                 "Fill it in, or leave the sample out."
             )
     for frame in sample.frames:
-        if not frame.image:
+        if bool(frame.image) == bool(frame.features):
             raise ValueError(
-                "A frame must have the bytes of a picture. "
-                f"Received: image=b'' in {sample.key!r}. Leave the frame out."
+                "A frame must have the bytes of a picture, or features instead. "
+                f"Received: {'both' if frame.image else 'neither'} in {sample.key!r}. "
+                "Leave one out, or the frame."
             )
         if frame.expression is not None:
             taxonomy.expression_index(frame.expression)
         _check_action_units(frame, sample.key, taxonomy)
         _check_valence_arousal(frame, sample.key, taxonomy)
+    _check_features(sample)
     _check_sampling(sample, taxonomy)
+
+
+def _check_features(sample: Sample) -> None:
+    first = {name: len(numbers) for name, numbers in sample.frames[0].features.items()}
+    for frame in sample.frames:
+        sizes = {name: len(numbers) for name, numbers in frame.features.items()}
+        if sizes != first or any(not size or size % 2 for size in sizes.values()):
+            raise ValueError(
+                "The frames of a sample must have the same features, of 2 bytes a "
+                f"number. Received: {sizes} bytes in frame {frame.number} of "
+                f"{sample.key!r}, and {first} in its first. Make the features again."
+            )
+        for name, numbers in frame.features.items():
+            if not np.isfinite(np.frombuffer(numbers, "<f2")).all():
+                raise ValueError(
+                    "A feature must hold finite float16 numbers. Received: another in "
+                    f"{name!r}, frame {frame.number} of {sample.key!r}. Look at the "
+                    "network that made it: float16 ends at 65504."
+                )
 
 
 def _check_action_units(frame: Frame, key: str, taxonomy: Taxonomy) -> None:

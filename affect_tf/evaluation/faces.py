@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,6 +15,9 @@ from affect_tf.evaluation.predictions import Predictions
 from affect_tf.evaluation.statistics import unit_thresholds
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.labels.taxonomy import VA_DIMENSIONS
+
+if TYPE_CHECKING:
+    from affect_tf.data.batch import Batch
 
 #: Inches of a face with its lines.
 _CELL = (2.3, 3.0)
@@ -77,6 +81,25 @@ def face_figure(
         _write(figure, left + _CELL[0] / 2, top - side, ["model", *predicted], color)
     figure.text(0.1 / width, 0.12 / height, key, color=plots.GREY, fontsize=8)
     return figure
+
+
+def pictures(batch: Batch, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the first pictures of an evaluation's batch, and their rows.
+
+    Args:
+      batch: Of faces, or of windows of them; one of features has no pictures.
+      count: The most to return.
+
+    Returns:
+      uint8 [N, S, S, 3] and the rows of the predictions that they belong to, int64
+      [N]; N is 0 without pictures.
+    """
+    if "image" not in batch.inputs:
+        return np.zeros([0, 1, 1, 3], np.uint8), np.zeros(0, np.int64)
+    rows = batch.row.numpy()
+    kept = np.flatnonzero(rows >= 0)[:count]
+    images = batch.inputs["image"].numpy()
+    return images.reshape(-1, *images.shape[-3:])[kept], rows[kept]
 
 
 def _write(

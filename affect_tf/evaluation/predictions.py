@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from affect_tf import files
+from affect_tf.evaluation import merging
 from affect_tf.labels.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Predictions:
       key: str [N], the sample that the row comes from.
       spread: Standard deviation (population form) of the scores over the members of
         an ensemble, shaped as `scores`; None for a single model.
+      frame: int64 [N], number of the frame in its film, 0 in stills; None becomes
+        zeros, for files and callers that do not know it.
 
     Raises:
       ValueError: If lengths or shapes disagree, or a score or a labelled value is
@@ -54,9 +57,12 @@ class Predictions:
     subject: np.ndarray
     key: np.ndarray
     spread: dict[str, np.ndarray] | None = None
+    frame: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Checks the arrays once, so that no metric has to."""
+        if self.frame is None:
+            object.__setattr__(self, "frame", np.zeros(len(self.key), np.int64))
         for name, array in self._arrays():
             if len(array) != len(self.key):
                 raise ValueError(
@@ -87,7 +93,12 @@ class Predictions:
             for name in _GROUPS
             if (group := getattr(self, name)) is not None
         }
-        return Predictions(subject=self.subject[rows], key=self.key[rows], **groups)
+        return Predictions(
+            subject=self.subject[rows],
+            key=self.key[rows],
+            frame=self.frame[rows],
+            **groups,
+        )
 
     def save(
         self,
@@ -127,7 +138,11 @@ class Predictions:
         return _from_named(named)
 
     def _arrays(self) -> list[tuple[str, np.ndarray]]:
-        named = [("key", self.key), ("subject", self.subject)]
+        named = [
+            ("key", self.key),
+            ("subject", self.subject),
+            ("frame", self.frame),
+        ]
         for group in _GROUPS:
             for task, array in (getattr(self, group) or {}).items():
                 named.append((f"{group}/{task}", array))
@@ -139,42 +154,41 @@ def collect(
     dataset: Iterable[Batch],
     progress: Callable[[int], None] | None = None,
 ) -> Predictions:
-    """Runs the models over a data set, each row exactly once.
+    """Runs the models over a data set and gives one row a frame.
 
     Args:
       models: Callables from batch inputs to decoded scores. Several are an ensemble:
         probabilities (and decoded valence and arousal) are averaged, never logits
         and never votes.
-      dataset: Batches of tensors or arrays. Rows of weight 0 are padding and dropped.
-      progress: Called after each batch with the number of rows collected so far.
+      dataset: Batches of tensors or arrays, in the order of their frames. Rows of
+        weight 0 are padding and dropped. A frame that several windows show (equal
+        `row`) has the mean of its decoded scores, and its labels once.
+      progress: Called after each batch with the number of frames collected so far.
 
     Returns:
-      One row a real row of the data set, in its order.
+      One row a frame of the data set, in the order of `row`.
 
     Raises:
-      ValueError: If there is no model or no row, or if a score is not finite.
+      ValueError: If there is no model or no row, if frames come out of order, or if a
+        score is not finite.
 
     Source: Deng et al. 2020 only say "ensemble", and their code has three ways. As an
       expectation is linear, the mean of bin probabilities is the mean of what is
-      decoded, so this is the one rule for all three tasks.
+      decoded, so this is the one rule for all three tasks. Their code drops the tail
+      of a film, or counts overlaps twice; here every frame counts once.
     """
     _check_members(models)
-    parts: dict[str, list[np.ndarray]] = {}
-    rows = 0
+    merger = merging.Merger()
     for batch in dataset:
-        kept = np.asarray(batch.weight).reshape(-1) > 0
-        members = [model(batch.inputs) for model in models]
-        for name, array in _named_arrays(batch, members):
-            parts.setdefault(name, []).append(array[kept])
-        rows += int(kept.sum())
+        merger.add(batch, [model(batch.inputs) for model in models])
         if progress is not None:
-            progress(rows)
-    if not rows:
+            progress(merger.frames)
+    if not merger.frames:
         raise ValueError(
             "A data set must have a row to be evaluated on. Received: none. "
             "Check the split and the sources that were asked for."
         )
-    return _from_named({name: np.concatenate(part) for name, part in parts.items()})
+    return _from_named(merger.finish())
 
 
 def average(members: Sequence[Predictions]) -> Predictions:
@@ -196,14 +210,16 @@ def average(members: Sequence[Predictions]) -> Predictions:
             )
     if len(members) == 1:
         return first
-    stacked = {
-        task: np.stack([member.scores[task] for member in members])
+    summaries = {
+        task: merging.mean_and_spread(
+            np.stack([member.scores[task] for member in members])
+        )
         for task in first.scores
     }
     return dataclasses.replace(
         first,
-        scores={task: _summary(values)[0] for task, values in stacked.items()},
-        spread={task: _summary(values)[1] for task, values in stacked.items()},
+        scores={task: mean for task, (mean, _) in summaries.items()},
+        spread={task: spread for task, (_, spread) in summaries.items()},
     )
 
 
@@ -211,6 +227,7 @@ def check_same_rows(first: Predictions, second: Predictions) -> None:
     """Raises a ValueError unless both are about the same rows with the same labels."""
     same = (
         np.array_equal(first.key, second.key)
+        and np.array_equal(first.frame, second.frame)
         and set(first.labels) == set(second.labels)
         and all(
             np.array_equal(first.masks[task], second.masks[task])
@@ -236,33 +253,6 @@ def _from_named(named: Mapping[str, np.ndarray]) -> Predictions:
         else:
             groups[group] = array
     return Predictions(**groups)
-
-
-def _named_arrays(
-    batch: Batch, members: Sequence[Mapping[str, Any]]
-) -> list[tuple[str, np.ndarray]]:
-    named = [("key", _text(batch.key)), ("subject", _text(batch.subject))]
-    for task in members[0]:
-        stacked = np.stack([np.asarray(member[task]) for member in members])
-        mean, spread = _summary(stacked)
-        named.append((f"scores/{task}", mean))
-        if len(members) > 1:
-            named.append((f"spread/{task}", spread))
-    for task in batch.labels:
-        named.append((f"labels/{task}", np.asarray(batch.labels[task])))
-        named.append((f"masks/{task}", np.asarray(batch.masks[task])))
-    return named
-
-
-def _summary(stacked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    exact = stacked.astype(np.float64)
-    return exact.mean(axis=0).astype(np.float32), exact.std(axis=0).astype(np.float32)
-
-
-def _text(values: Any) -> np.ndarray:
-    flat = np.asarray(values).reshape(-1).tolist()
-    texts = [text.decode() if isinstance(text, bytes) else str(text) for text in flat]
-    return np.asarray(texts, dtype=np.str_)
 
 
 def _check_members(members: Sequence[Any]) -> None:

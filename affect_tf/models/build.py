@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from affect_tf.models import layers
+from affect_tf.models.temporal import BidirectionalGru
 
 #: A backbone: normalised pictures [B, S, S, 3] to a feature map or a vector.
 Backbone = Callable[[tf.Tensor], tf.Tensor]
@@ -101,6 +102,8 @@ class Architecture:
       image_size: Side of the square input pictures, at least 32.
       normalization: What the backbone expects of its pixels. Pretrained weights
         fix it: `pretrained.LAYOUTS` says which.
+      temporal: What follows each task's embedding over the frames of a window; None
+        where every frame stands alone.
 
     Raises:
       ValueError: On an image size below 32 or a part of the wrong kind.
@@ -110,6 +113,7 @@ class Architecture:
     head: Head = MlpHead()
     image_size: int = 112
     normalization: layers.Normalization = layers.SCALED
+    temporal: BidirectionalGru | None = None
 
     def __post_init__(self) -> None:
         """Refuses what would fail later, in the middle of a build."""
@@ -121,6 +125,14 @@ class Architecture:
                     f"Received: {field}={part!r}. Write for instance "
                     f"{'ResNet50()' if field == 'backbone' else 'MlpHead()'}."
                 )
+        if self.temporal is not None and (
+            isinstance(self.temporal, type) or not callable(self.temporal)
+        ):
+            raise ValueError(
+                "Architecture.temporal must be an object that builds layers, or None. "
+                f"Received: temporal={self.temporal!r}. "
+                "Write for instance BidirectionalGru()."
+            )
         if not isinstance(self.normalization, layers.Normalization):
             raise ValueError(
                 "Architecture.normalization must be a Normalization. "
@@ -142,7 +154,10 @@ class Architecture:
 def build(
     architecture: Architecture, num_logits: Mapping[str, int], name: str = "affect"
 ) -> tf.keras.Model:
-    """Builds the functional model of an architecture for some tasks.
+    """Builds the functional model of an architecture's faces for some tasks.
+
+    Frames are faces here, one by one: `temporal.build_sequence` builds what stands on
+    the layers `{task}_embedding` where the architecture models time.
 
     Weights are drawn from the global seed (`tf.keras.utils.set_random_seed`), and
     compute follows the global precision policy, but for what follows the layer

@@ -168,3 +168,23 @@ def complete_rows(there: Mapping[str, tf.Tensor]) -> tf.Tensor:
         for mask in there.values()
     ]
     return tf.reduce_all(tf.stack(per_task), axis=0)
+
+
+def any_share(mixed: Coefficients, weight: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns whether any row has a share in each addend of the tasks.
+
+    Args:
+      mixed: The coefficients of a batch.
+      weight: [B], the rows' own weights; 0 is padding.
+
+    Returns:
+      "expr/supervised", "expr/distilled", ... -> bool scalar.
+    """
+    shares = {}
+    for name in mixed.supervised:
+        for kind in ("supervised", "distilled"):
+            coefficient = getattr(mixed, kind)[name]
+            if coefficient.shape.rank == 2:
+                coefficient = tf.reduce_max(coefficient, axis=1)
+            shares[f"{name}/{kind}"] = tf.reduce_any(coefficient * weight > 0)
+    return shares

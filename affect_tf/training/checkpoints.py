@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
+from typing import Any
 
 import tensorflow as tf
 
@@ -124,11 +125,21 @@ def has_any(run: pathlib.Path) -> bool:
 
 def is_finished(run: pathlib.Path) -> bool:
     """Whether a run has been trained to its end, early or not."""
+    return has_best(run) and bool(_state_of(run, "finished", False))
+
+
+def best_score(run: pathlib.Path) -> float:
+    """Returns the overall validation score of a run's best epoch; -inf before one."""
+    return float(_state_of(run, "best", float("-inf")))
+
+
+def _state_of(run: pathlib.Path, name: str, default: Any) -> Any:
+    """Returns a variable of a run's latest state, or a default without one."""
     path = tf.train.latest_checkpoint(run / _FOLDER / "latest")
-    if path is None or not has_best(run):
-        return False
+    if path is None:
+        return default
     stored = tf.train.load_checkpoint(path)
-    return bool(stored.get_tensor("finished/.ATTRIBUTES/VARIABLE_VALUE"))
+    return stored.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE")
 
 
 def digest(run: pathlib.Path) -> str:

@@ -81,7 +81,8 @@ def fit(
         if bool(state.finished):
             return Outcome(int(state.epoch), int(state.best_epoch), True)
         console.print(f"{name}: continuing after step {int(trainer.step)}")
-    steps = faces.steps_per_epoch(config.sources, config.batch_size)
+    sources = config.sources_of(stage)
+    steps = faces.steps_per_epoch(sources, config.batch_size, config.batching)
     score = scorer(trainer.model, config.tasks)
     # Built once: tracing the pipeline costs more than reading a small split.
     validation = faces.evaluation("validation", config.evaluation_batch_size)
@@ -91,11 +92,12 @@ def fit(
         progress.start(int(trainer.step))
         batches = input_pipeline.read(
             faces.training(
-                config.sources,
+                sources,
                 config.batch_size,
                 config.augmentation,
                 seed,
                 first_step=int(trainer.step),
+                batching=config.batching,
             )
         )
         try:

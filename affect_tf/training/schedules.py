@@ -60,14 +60,30 @@ class Cosine:
 
 
 class PerStep(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A `Schedule` over epochs as Keras wants it: over steps."""
+    """A `Schedule` over epochs as Keras wants it: over steps.
 
-    def __init__(self, schedule: Schedule, steps_per_epoch: int, epochs: int) -> None:
+    Attributes:
+      schedule: The schedule.
+      steps_per_epoch: Steps of an epoch.
+      epochs: Epochs in all.
+      step: The variable that counts the steps of the run, or None to take those of
+        the optimizer, which leaves out steps that it did not make.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        steps_per_epoch: int,
+        epochs: int,
+        step: tf.Variable | None = None,
+    ) -> None:
         self.schedule = schedule
         self.steps_per_epoch = steps_per_epoch
         self.epochs = epochs
+        self.step = step
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the float32 rate of an optimizer step."""
+        step = step if self.step is None else self.step
         epoch = tf.cast(step, tf.float32) / self.steps_per_epoch
         return tf.cast(self.schedule(epoch, self.epochs), tf.float32)

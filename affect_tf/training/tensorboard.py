@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 from types import TracebackType
 
-import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
@@ -13,6 +12,7 @@ from affect_tf.config import ExperimentConfig
 from affect_tf.data import input_pipeline
 from affect_tf.evaluation import plots
 from affect_tf.evaluation.faces import face_figure
+from affect_tf.evaluation.faces import pictures
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.evaluation.scores import Scores
 from affect_tf.training.trainer import GRADIENT_NORM
@@ -44,7 +44,7 @@ class TensorBoard:
         self._taxonomy = config.taxonomy
         batch = next(input_pipeline.read(validation))
         # The first faces of the split, the same in every epoch.
-        self._images = batch.inputs["image"][:_FACES].numpy()
+        self._images, self._rows = pictures(batch, _FACES)
         self._writer = tf.summary.create_file_writer(str(folder))
         if first_step == 0:
             block = "\n".join(f"    {line}" for line in repr(config).splitlines())
@@ -82,8 +82,9 @@ class TensorBoard:
         predictions: Predictions,
     ) -> None:
         """Writes the scores of an epoch and their pictures."""
-        figures = {"faces": self._faces(predictions)}
-        figures |= plots.score_figures(scores, predictions)
+        figures = plots.score_figures(scores, predictions)
+        if len(self._images):
+            figures["faces"] = self._faces(predictions)
         with self._writer.as_default(step=step):
             for name, value in scores.headline().items():
                 tf.summary.scalar(f"score/{name}", value)
@@ -97,9 +98,8 @@ class TensorBoard:
         self._writer.flush()
 
     def _faces(self, predictions: Predictions) -> Figure:
-        count = min(len(self._images), len(predictions))
-        first = predictions.select(np.arange(count))
-        return face_figure(self._images[:count], first, self._taxonomy)
+        first = predictions.select(self._rows)
+        return face_figure(self._images, first, self._taxonomy)
 
 
 def _picture(figure: Figure) -> tf.Tensor:

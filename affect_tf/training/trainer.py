@@ -6,12 +6,18 @@ import dataclasses
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
+from affect_tf.config import ExperimentConfig
+from affect_tf.config import Stage
 from affect_tf.data.batch import Batch
+from affect_tf.objective import mixing
 from affect_tf.objective.objective import Objective
+from affect_tf.training import loss_parts
+from affect_tf.training import schedules
 
 #: Names of the figures of a step that are not addends of the loss.
 TOTAL, GRADIENT_NORM, FINITE = "total", "gradient_norm", "finite"
@@ -47,42 +53,71 @@ class StepLog:
 class Trainer:
     """Trains a model on batches by an `Objective`, beside a frozen teacher or alone.
 
+    The addends of the loss are divided between one or more optimizers. Each moves
+    every weight that its addends depend on, by their gradient alone. One of several
+    makes no step by a batch in which no row has a share in its addends: the momentum
+    of earlier batches would move the weights all the same.
+
     Attributes:
-      model: Keras model, {"image": uint8} to {task: float32 logits}.
+      model: Keras model, from the inputs of a batch to {task: float32 logits}.
       step: int64 variable, the steps done; part of a checkpoint.
+      optimizer: The optimizer, or {task: optimizer}; part of a checkpoint.
     """
 
     def __init__(
         self,
         model: tf.keras.Model,
         objective: Objective,
-        optimizer: tf.keras.optimizers.Optimizer,
+        optimizer: tf.keras.optimizers.Optimizer
+        | Mapping[str, tf.keras.optimizers.Optimizer],
         teacher: tf.keras.Model | None = None,
+        step: tf.Variable | None = None,
     ) -> None:
+        """Makes the optimizers ready for the model.
+
+        Args:
+          model: The model.
+          objective: Its loss.
+          optimizer: One for the whole loss, or one of each task by its name.
+          teacher: A model of the same outputs where the objective distils; frozen.
+          step: int64 variable to count in, which schedules may read; None makes one.
+
+        Raises:
+          ValueError: If the optimizers by task leave a part of the loss out.
+        """
         if teacher is not None:
             teacher.trainable = False
         self.model = model
         self.objective = objective
         self.teacher = teacher
-        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        self.step = new_step() if step is None else step
         # Small float16 gradients round to zero unless the loss is scaled up first.
         self._scales = model.compute_dtype == "float16"
-        if self._scales:
-            optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
-        # Slots made here, not in the first step, so that a checkpoint can fill them.
-        optimizer.build(model.trainable_variables)
-        self.optimizer = optimizer
+        self._parts = loss_parts.divided(
+            objective.addend_names, optimizer, self._scales
+        )
+        for part in self._parts:
+            # Slots made here, not in a step, so that a checkpoint can fill them.
+            part.optimizer.build(model.trainable_variables)
+        if isinstance(optimizer, Mapping):
+            tasks = zip(optimizer, self._parts, strict=True)
+            self.optimizer = {task: part.optimizer for task, part in tasks}
+        else:
+            self.optimizer = self._parts[0].optimizer
         self._figures: tuple[str, ...] = ()
 
     @property
     def loss_scale(self) -> float:
-        """The current loss scale; 1 unless training in float16."""
-        return float(self.optimizer.loss_scale) if self._scales else 1.0
+        """The current loss scale, the lowest of several; 1 unless in float16."""
+        if not self._scales:
+            return 1.0
+        return min(float(part.optimizer.loss_scale) for part in self._parts)
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step."""
-        inner = self.optimizer.inner_optimizer if self._scales else self.optimizer
+        """The latest learning rate, that of the first of several optimizers."""
+        first = self._parts[0].optimizer
+        inner = first.inner_optimizer if self._scales else first
         return float(inner.learning_rate)
 
     @tf.function(reduce_retracing=True)
@@ -96,26 +131,32 @@ class Trainer:
         soft_logits = (
             self.teacher(batch.inputs, training=False) if self.teacher else None
         )
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=len(self._parts) > 1) as tape:
             logits = self.model(batch.inputs, training=True)
             report = self.objective(
                 logits, batch.labels, batch.masks, batch.weight, soft_logits
             )
-            scaled = (
-                self.optimizer.get_scaled_loss(report.total)
-                if self._scales
-                else report.total
-            )
-        variables = self.model.trainable_variables
-        gradients = tape.gradient(scaled, variables)
-        if self._scales:
-            gradients = self.optimizer.get_unscaled_gradients(gradients)
-        norm = tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients])
+            losses = [part.loss(report.addends) for part in self._parts]
+        taught = self._taught(batch, soft_logits)
+        updates = [
+            part.updates(tape, loss, self.model.trainable_variables, is_taught)
+            for part, loss, is_taught in zip(self._parts, losses, taught, strict=True)
+        ]
+        norm = tf.linalg.global_norm(
+            [
+                tf.cast(gradient, tf.float32)
+                for update in updates
+                for gradient, _ in update
+            ]
+        )
         finite = tf.math.is_finite(report.total)
         if not self._scales:
             finite &= tf.math.is_finite(norm)
+        for part, update, is_taught in zip(self._parts, updates, taught, strict=True):
+            if finite if is_taught is None else finite & is_taught:
+                part.optimizer.apply_gradients(update)
+        # Last, since the learning rate of a step may follow this number.
         if finite:
-            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
             self.step.assign_add(1)
         figures = {
             **report.addends,
@@ -126,6 +167,22 @@ class Trainer:
         # One tensor, hence one copy to the host a step, however many figures.
         self._figures = tuple(figures)
         return tf.stack(list(figures.values()))
+
+    def _taught(
+        self, batch: Batch, soft_logits: dict[str, tf.Tensor] | None
+    ) -> list[tf.Tensor | None]:
+        """Returns of each part whether any row has a share in it, bool scalars.
+
+        A part that is all of the loss always makes its step.
+        """
+        if len(self._parts) == 1:
+            return [None]
+        masks = {task.name: batch.masks[task.name] for task in self.objective.tasks}
+        shares = mixing.any_share(self.objective.mix(masks, soft_logits), batch.weight)
+        return [
+            tf.reduce_any(tf.stack([shares[name] for name in part.addends]))
+            for part in self._parts
+        ]
 
     def run(
         self, batches: Iterator[Batch], steps: int, log_every: int
@@ -195,3 +252,30 @@ class Trainer:
             "unharmed. Look at these samples, or train anew with a lower learning rate "
             "and --overwrite."
         )
+
+
+def new_step() -> tf.Variable:
+    """Returns an int64 variable that counts the steps of a run, from 0."""
+    return tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+
+
+def build(
+    model: tf.keras.Model,
+    config: ExperimentConfig,
+    stage: Stage,
+    steps_per_epoch: int,
+    teacher: tf.keras.Model | None = None,
+) -> Trainer:
+    """Returns the trainer of one stage of a config.
+
+    The learning rate follows the steps of the run, not those of an optimizer, which
+    may have made fewer.
+    """
+    step = new_step()
+    rate = schedules.PerStep(stage.learning_rate, steps_per_epoch, stage.epochs, step)
+    if config.separate_optimizers:
+        optimizer = {task.name: config.optimizer.build(rate) for task in config.tasks}
+    else:
+        optimizer = config.optimizer.build(rate)
+    objective = Objective(config.tasks, stage.mix)
+    return Trainer(model, objective, optimizer, teacher, step)

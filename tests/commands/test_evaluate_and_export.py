@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from affect_tf.commands import run_folder
+from affect_tf.commands import run_models
 from affect_tf.commands import session as session_lib
 from affect_tf.data.manifest import Manifest
 from affect_tf.evaluation.predictions import Predictions
@@ -69,7 +70,7 @@ def test_the_export_scores_the_stored_pictures_as_evaluate_does(
 
     rows = records.parse(tf.stack(strings), manifest.taxonomy, manifest.taxonomy)
     result = served.signatures["serving_default"](image_bytes=rows.image)
-    model = run_folder.trained_model(trained / "sample" / "teacher")
+    model = run_models.trained_model(trained / "sample" / "teacher")
     config = run_folder.stored_config(trained / "sample" / "teacher")
     faces = session_lib.open_session(config, small_folder, trained, None).faces
     (batch,) = faces.evaluation("validation", 21)

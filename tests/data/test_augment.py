@@ -52,6 +52,40 @@ def test_brightness_and_contrast_stay_within_the_pixel_range():
     assert not np.array_equal(result, faces())
 
 
+def test_the_frames_of_a_window_get_one_change_and_windows_different_ones():
+    augmentation = Augmentation(translation=0.2, contrast=0.3, brightness=0.3)
+    frames = tf.repeat(faces(1, 16)[None], 5, axis=1)
+    windows = augmentation(tf.repeat(frames, 12, axis=0), SEED).numpy()
+    assert windows.shape == (12, 5, 16, 16, 3)
+    for window in windows:
+        assert (window == window[0]).all()
+    assert len({window.tobytes() for window in windows}) == 12
+
+
+def test_a_window_of_one_frame_changes_as_a_face_does():
+    augmentation = Augmentation(brightness=0.2, contrast=0.3)
+    windows = augmentation(faces()[:, None], SEED)
+    np.testing.assert_array_equal(windows[:, 0], augmentation(faces(), SEED))
+
+
+def test_padding_does_not_change_the_other_frames_of_its_window():
+    augmentation = Augmentation(brightness=0.2, contrast=0.5)
+    frames = tf.reshape(faces(16, 16), [4, 4, 16, 16, 3])
+    padded = tf.concat([frames[:, :3], tf.zeros_like(frames[:, 3:])], 1)
+    ours, theirs = augmentation(padded, SEED), augmentation(frames, SEED)
+    np.testing.assert_array_equal(ours[:, :3], theirs[:, :3])
+
+
+def test_windows_of_unknown_number_keep_their_shape_in_a_pipeline():
+    windows = tf.reshape(faces(12, 16), [4, 3, 16, 16, 3])
+    dataset = tf.data.Dataset.from_tensor_slices(windows).batch(4)
+    dataset = dataset.map(lambda some: Augmentation(contrast=0.2)(some, SEED))
+    assert dataset.element_spec.shape.as_list() == [None, 3, 16, 16, 3]
+    np.testing.assert_array_equal(
+        next(iter(dataset)), Augmentation(contrast=0.2)(windows, SEED)
+    )
+
+
 def test_switched_off_it_returns_the_faces_as_they_are():
     np.testing.assert_array_equal(Augmentation(0.0, False)(faces(), SEED), faces())
 

@@ -90,6 +90,22 @@ def test_without_sharing_a_source_lets_only_its_own_labels_through(small_folder)
         assert not batch.masks["au"].numpy().any()
 
 
+def test_a_source_of_two_tasks_holds_the_samples_that_have_both(small_folder):
+    source = Source("both", task="expr", also=("va",), keep_shared=False)
+    assert faces_in(small_folder).count(source) == 24
+    for batch in take(faces_in(small_folder).training([source], 12, STILL, 0), 4):
+        assert batch.masks["expr"].numpy().all()
+        assert batch.masks["va"].numpy().all()
+        assert not batch.masks["au"].numpy().any()
+
+
+def test_stills_have_the_frame_number_0_and_rows_in_their_order(small_folder):
+    batches = list(faces_in(small_folder).evaluation("validation", 8))
+    rows = np.concatenate([batch.row for batch in batches])
+    np.testing.assert_array_equal(rows, [*range(21), -1, -1, -1])
+    assert not any(batch.frame.numpy().any() for batch in batches)
+
+
 def test_a_partly_labelled_au_row_keeps_its_mask_by_unit(small_folder):
     column = ABAW1.action_units.index("AU4")
     batches = take(faces_in(small_folder).training(SOURCES[1:2], 12, STILL, 0), 4)
@@ -177,6 +193,11 @@ def test_a_source_without_samples_is_named(small_folder):
         ({"task": "aus"}, "must be None or one of"),
         ({"share": 0}, "must be a positive whole number"),
         ({"keep_shared": False}, "must come with a primary task"),
+        ({"also": ("va",)}, "must come with a primary task"),
+        ({"task": "va", "also": ("va",)}, "further tasks, each once"),
+        ({"task": "va", "also": ("au", "au")}, "further tasks, each once"),
+        ({"task": "va", "also": ("aus",)}, "further tasks, each once"),
+        ({"task": "va", "also": "au"}, "further tasks, each once"),
     ],
 )
 def test_an_impossible_source_is_refused(fields, message):

@@ -55,6 +55,39 @@ def test_shards_are_selected_by_split_task_and_source(arguments, frames):
     assert sum(item.frames for item in MANIFEST.select(*arguments)) == frames
 
 
+def test_shards_are_selected_by_further_tasks():
+    def names(*also, task="expr", split="train"):
+        return [s.source for s in MANIFEST.select(split, task, also=also)]
+
+    assert names("va") == ["affwild2"]
+    assert names("au") == []
+    assert names("au", "va", split="validation") == ["affwild2"]
+
+
+def test_what_made_the_features_is_kept_and_need_not_be_there(tmp_path):
+    made = dataclasses.replace(
+        MANIFEST,
+        features={"expr_embedding": 128},
+        features_from={"run": "runs/teacher", "weights": "00ff", "config": "small"},
+    )
+    made.save(tmp_path)
+    assert Manifest.load(tmp_path) == made
+    path = tmp_path / "manifest.json"
+    fields = json.loads(path.read_text())
+    del fields["features"], fields["features_from"]
+    path.write_text(json.dumps(fields))
+    assert Manifest.load(tmp_path) == MANIFEST
+
+
+@pytest.mark.parametrize("features", [["x"], {"x": "3"}, {"x": 0}, 3])
+def test_features_without_a_width_are_damage(tmp_path, features):
+    MANIFEST.save(tmp_path)
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "features": features}))
+    with pytest.raises(UserError, match="which is damaged"):
+        Manifest.load(tmp_path)
+
+
 def test_samples_and_frames_are_counted_apart():
     assert MANIFEST.count("train", unit="samples") == 9
 

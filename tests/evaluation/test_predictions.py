@@ -1,10 +1,10 @@
 import dataclasses
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from affect_tf.data.batch import Batch
 from affect_tf.evaluation import predictions as predictions_lib
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.labels.taxonomy import ABAW1
@@ -13,23 +13,13 @@ from affect_tf.labels.taxonomy import EXPRESSIONS_7
 from affect_tf.labels.taxonomy import Taxonomy
 
 
-class FakeBatch(NamedTuple):
-    inputs: dict
-    labels: dict
-    masks: dict
-    source: object
-    weight: object
-    key: object
-    subject: object
-
-
 def fake_batches(num_rows=7, size=3, as_tensors=False):
     """Batches of `size` rows whose input is the row's number; the last one padded."""
     make = tf.constant if as_tensors else np.asarray
     for start in range(0, num_rows, size):
         rows = np.arange(start, start + size)
         weight = (rows < num_rows).astype(np.float32)
-        yield FakeBatch(
+        yield Batch(
             inputs={"image": make(rows.astype(np.float32))},
             labels={"va": make(np.stack([rows, -rows], 1).astype(np.float32))},
             masks={"va": make(weight)},
@@ -37,6 +27,8 @@ def fake_batches(num_rows=7, size=3, as_tensors=False):
             weight=make(weight),
             key=make([f"é{row}".encode() for row in rows]),
             subject=make([b"" for _ in rows]),
+            frame=make(100 + rows),
+            row=make(np.where(weight > 0, rows, -1)),
         )
 
 
@@ -58,7 +50,9 @@ def test_collect_sees_every_row_once_and_drops_padding(as_tensors):
     assert found.key.tolist() == [f"é{row}" for row in range(7)]
     np.testing.assert_array_equal(found.scores["va"][:, 0], np.arange(7))
     np.testing.assert_array_equal(found.labels["va"][:, 1], -np.arange(7))
+    np.testing.assert_array_equal(found.frame, 100 + np.arange(7))
     assert found.scores["va"].dtype == np.float32
+    assert found.frame.dtype == np.int64
     assert len(found) == 7
 
 
@@ -105,6 +99,9 @@ def test_averaging_refuses_other_rows(make):
         predictions_lib.average([first, second])
     with pytest.raises(ValueError, match="same rows"):
         predictions_lib.average([first, first.select(np.arange(19, -1, -1))])
+    moved = dataclasses.replace(first, frame=np.arange(20))
+    with pytest.raises(ValueError, match="same rows"):
+        predictions_lib.average([first, moved])
 
 
 def test_averaging_refuses_other_tasks(make):
@@ -162,19 +159,25 @@ def test_lengths_must_agree(make):
     found = make(30)
     with pytest.raises(ValueError, match="one entry a row"):
         dataclasses.replace(found, subject=found.subject[:-1])
+    with pytest.raises(ValueError, match="Predictions.frame must have one entry a row"):
+        dataclasses.replace(found, frame=np.arange(29))
     with pytest.raises(ValueError, match="must mask what they label"):
         dataclasses.replace(found, masks={})
 
 
 def test_select_keeps_order_and_takes_no_rows_at_all(make):
-    found = make(30)
+    found = dataclasses.replace(make(30), frame=np.arange(30))
     assert found.select(np.asarray([4, 2])).key.tolist() == ["row4", "row2"]
+    assert found.select(np.asarray([4, 2])).frame.tolist() == [4, 2]
     assert len(found.select(np.zeros(30, bool))) == 0
 
 
 def test_a_saved_file_reads_back_the_same(make, tmp_path):
-    member = make(30)
-    found = predictions_lib.average([member, make(30, noise=0.1)])
+    member, other = (
+        dataclasses.replace(make(30, noise=noise), frame=np.arange(30))
+        for noise in (1.0, 0.1)
+    )
+    found = predictions_lib.average([member, other])
     found.save(tmp_path / "out" / "p.npz", ABAW1)
     back = Predictions.load(tmp_path / "out" / "p.npz", ABAW1)
     for (name, before), (same, after) in zip(
@@ -185,6 +188,13 @@ def test_a_saved_file_reads_back_the_same(make, tmp_path):
         np.testing.assert_array_equal(before, after)
     member.save(tmp_path / "q.npz")
     assert Predictions.load(tmp_path / "q.npz", ABAW2).spread is None
+
+
+def test_a_file_from_before_frames_were_numbered_has_frame_zero(make, tmp_path):
+    found = make(5)
+    arrays = {name: array for name, array in found._arrays() if name != "frame"}
+    np.savez(tmp_path / "p.npz", **arrays)
+    assert Predictions.load(tmp_path / "p.npz").frame.tolist() == [0] * 5
 
 
 def test_a_file_of_another_taxonomy_is_refused(make, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from affect_tf.objective.mixing import any_share
 from affect_tf.objective.mixing import Cell
 from affect_tf.objective.mixing import CellMix
 
@@ -78,3 +79,21 @@ def test_a_missing_label_cannot_be_supervised():
 def test_a_negative_coefficient_is_refused():
     with pytest.raises(ValueError, match="Received: distilled=-1"):
         CellMix(labelled=(1, -1))
+
+
+@pytest.mark.parametrize(
+    "rows, expr, au", [([0], 1, 0), ([1], 0, 1), ([2], 1, 1), ([3], 0, 0), ([], 0, 0)]
+)
+def test_a_batch_has_a_share_in_what_one_of_its_rows_is_taught(rows, expr, au):
+    weight = np.zeros(5, np.float32)
+    weight[rows] = 1
+    teacher = any_share(CellMix()(MASKS), tf.constant(weight))
+    assert {name: int(value) for name, value in teacher.items()} == {
+        "expr/supervised": expr,
+        "expr/distilled": 0,
+        "au/supervised": au,
+        "au/distilled": 0,
+    }
+    student = CellMix(labelled=(0.6, 0.4), unlabelled=(0.0, 1.0))
+    shares = any_share(student(MASKS), tf.constant(weight))
+    assert bool(shares["au/distilled"]) == bool(rows)

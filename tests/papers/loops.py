@@ -194,3 +194,16 @@ def deng_student(rows, teacher, student, ccc_share, share=0.6, temperature=1.5):
             else:
                 total += distilled
     return total
+
+
+def finite_differences(loop, kernels, kernel, step=1e-5):
+    """Central differences of loop(kernels) with respect to one of its arrays."""
+    gradient = np.zeros_like(kernel)
+    for index in np.ndindex(*kernel.shape):
+        kept = kernel[index]
+        kernel[index] = kept + step
+        above = loop(kernels)
+        kernel[index] = kept - step
+        gradient[index] = (above - loop(kernels)) / (2 * step)
+        kernel[index] = kept
+    return gradient

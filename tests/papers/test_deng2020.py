@@ -125,21 +125,8 @@ def test_gradients_of_a_linear_model_match_finite_differences_of_the_loops(stage
         report = objective(logits, labels, masks, tf.ones(len(rows)), teacher)
     gradients = tape.gradient(report.total, variables)
     for task, kernel in kernels.items():
-        expected = _finite_differences(loop, kernels, kernel)
+        expected = loops.finite_differences(loop, kernels, kernel)
         np.testing.assert_allclose(gradients[task], expected, rtol=1e-3, atol=2e-5)
-
-
-def _finite_differences(loop, kernels, kernel, step=1e-5):
-    """Central differences of loop(kernels) with respect to one of its arrays."""
-    gradient = np.zeros_like(kernel)
-    for index in np.ndindex(*kernel.shape):
-        kept = kernel[index]
-        kernel[index] = kept + step
-        above = loop(kernels)
-        kernel[index] = kept - step
-        gradient[index] = (above - loop(kernels)) / (2 * step)
-        kernel[index] = kept
-    return gradient
 
 
 def test_the_softmax_of_eq_1_is_what_an_expression_is_decoded_with():

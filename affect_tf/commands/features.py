@@ -1,0 +1,246 @@
+"""`--mode=features`: what a trained network sees in each face, once and for all."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import pathlib
+import shutil
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import rich.progress
+import tensorflow as tf
+
+from affect_tf import files
+from affect_tf.commands import evaluate
+from affect_tf.commands import run_folder
+from affect_tf.commands import run_models
+from affect_tf.commands.session import Session
+from affect_tf.data import feature_records
+from affect_tf.data.manifest import FILE_NAME
+from affect_tf.data.manifest import Manifest
+from affect_tf.data.manifest import Shard
+from affect_tf.errors import UserError
+from affect_tf.models import temporal
+from affect_tf.training import checkpoints
+from affect_tf.training.interrupts import Interrupts
+
+#: Says what a folder of features is made from, while it is not finished.
+_NOTE = ".features.json"
+#: Seconds between two lines of progress where there is no terminal.
+_LINE_EVERY = 30.0
+
+
+def features(
+    session: Session, runs: Sequence[str], out: str | None, overwrite: bool = False
+) -> None:
+    """Writes the features of all records of the session's data.
+
+    Args:
+      session: The data, and where to look for runs.
+      runs: One folder or name; empty for the best run by its validation score.
+      out: Folder of the features; None for `<runs>/features/<name of the data>`.
+      overwrite: Whether features of something else in `out` give way.
+
+    Raises:
+      UserError: If the run or the data do not serve.
+    """
+    run = _one_run(session, runs)
+    target = _target(session, out)
+    frames = extract(session, run, target, overwrite)
+    session.say(f"   features: {target}, {frames:,} frames seen by {run.name}")
+    session.say(
+        "Next: a model of time, by --mode=teacher --config=deng2020_rnn "
+        f"--data={target} (or another config with windows)"
+    )
+
+
+def extract(
+    session: Session,
+    run: pathlib.Path,
+    target: pathlib.Path,
+    overwrite: bool = False,
+) -> int:
+    """Writes the features of a run, or what is left of them, into a folder.
+
+    The folder mirrors that of the data, shard by shard; a shard is whole or absent, so
+    an extraction that was stopped goes on with the first that is not there.
+
+    Returns:
+      The frames of the data.
+
+    Raises:
+      UserError: If the data are features already, the run does not look at single
+        pictures, or the folder holds something else.
+    """
+    manifest = session.faces.manifest
+    config = run_folder.stored_config(run)
+    if manifest.features:
+        raise UserError(
+            "Features must be made of pictures. Received: "
+            f"{session.faces.directory}, which holds features. Choose the folder that "
+            "they were made from.",
+            exit_code=2,
+        )
+    if config.architecture.temporal is not None:
+        raise UserError(
+            "Features must come from a network that sees single pictures. Received: "
+            f"{run}, which models time. Name a run of the config below it.",
+            exit_code=2,
+        )
+    total = sum(shard.frames for shard in manifest.shards)
+    origin = _origin(session, run)
+    if _is_finished(target, origin):
+        session.say(f"{target} holds these features already")
+        return total
+    _claim(target, origin, overwrite)
+    network = _network(run)
+    seen = tf.function(network, reduce_retracing=True)
+    shards = []
+    with Interrupts(), _progress(session, total) as advance:
+        for shard in manifest.shards:
+            path = target / shard.file
+            if path.exists():
+                advance(shard.frames)
+            else:
+                for count in feature_records.write_shard(
+                    session.faces.directory / shard.file,
+                    path,
+                    seen,
+                    config.architecture.image_size,
+                    config.evaluation_batch_size,
+                ):
+                    advance(count)
+            shards.append(_written(shard, path))
+    dataclasses.replace(
+        manifest,
+        shards=tuple(shards),
+        features={name: shape[-1] for name, shape in network.output_shape.items()},
+        features_from=origin,
+    ).save(target)
+    (target / _NOTE).unlink()
+    return total
+
+
+def best_run(folders: Sequence[pathlib.Path]) -> pathlib.Path:
+    """Returns the run with the best overall validation score."""
+    return max(folders, key=checkpoints.best_score)
+
+
+def _one_run(session: Session, runs: Sequence[str]) -> pathlib.Path:
+    folders = evaluate.find_runs(session, runs)
+    if not runs:
+        return best_run(folders)
+    if len(folders) > 1:
+        raise UserError(
+            "--runs must name one run for --mode=features. "
+            f"Received: --runs={','.join(runs)}. Extract the features of each into a "
+            "folder of its own.",
+            exit_code=2,
+        )
+    return folders[0]
+
+
+def _target(session: Session, out: str | None) -> pathlib.Path:
+    if out:
+        return pathlib.Path(out)
+    return session.folder / "features" / session.faces.directory.resolve().name
+
+
+def _origin(session: Session, run: pathlib.Path) -> dict[str, str]:
+    """Returns what features are made of; where the run lies may change later."""
+    manifest = session.faces.manifest
+    shards = json.dumps([(shard.file, shard.sha256) for shard in manifest.shards])
+    return {
+        "run": str(run),
+        "config": run_folder.stored_config(run).name,
+        "weights": checkpoints.digest(run),
+        "data": hashlib.sha256(shards.encode()).hexdigest()[:16],
+    }
+
+
+def _same(stored: dict[str, str], origin: dict[str, str]) -> bool:
+    return all(stored.get(name) == origin[name] for name in ("weights", "data"))
+
+
+def _is_finished(target: pathlib.Path, origin: dict[str, str]) -> bool:
+    if not (target / FILE_NAME).exists():
+        return False
+    manifest = Manifest.load(target)
+    return _same(manifest.features_from, origin) and not manifest.file_problems(target)
+
+
+def _claim(target: pathlib.Path, origin: dict[str, str], overwrite: bool) -> None:
+    """Makes a folder that of these features.
+
+    Raises:
+      UserError: If it holds something else, and may not be overwritten.
+    """
+    note = target / _NOTE
+    stored = json.loads(note.read_text(encoding="utf-8")) if note.exists() else None
+    if stored is not None and _same(stored, origin):
+        return
+    if target.exists() and any(target.iterdir()):
+        ours = stored is not None or _holds_features(target)
+        if not (ours and overwrite):
+            hint = "Use --overwrite, or another" if ours else "Choose another"
+            raise UserError(
+                "A folder of features must be empty, or hold the same ones. "
+                f"Received: {target}, which holds something else. {hint} --out.",
+                exit_code=2,
+            )
+        shutil.rmtree(target)
+    files.write_text(note, json.dumps(origin))
+
+
+def _holds_features(target: pathlib.Path) -> bool:
+    return (target / FILE_NAME).exists() and bool(Manifest.load(target).features)
+
+
+def _network(run: pathlib.Path) -> tf.keras.Model:
+    """Returns the network from faces to each task's embedding.
+
+    In float32, so that the numbers do not depend on the machine that made them.
+    """
+    model = run_models.trained_model(run)
+    return temporal.embedder(model, [*model.output_shape])
+
+
+def _written(shard: Shard, path: pathlib.Path) -> Shard:
+    return dataclasses.replace(
+        shard, bytes=path.stat().st_size, sha256=files.sha256(path)
+    )
+
+
+@contextlib.contextmanager
+def _progress(session: Session, total: int) -> Iterator[Callable[[int], None]]:
+    """Gives what is to be told of frames that are done: a bar, or a line at times."""
+    console = session.console
+    bar = rich.progress.Progress(
+        rich.progress.TextColumn("features"),
+        rich.progress.BarColumn(bar_width=24),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TextColumn("frames"),
+        rich.progress.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task("features", total=total)
+    last = time.monotonic()
+
+    def advance(frames: int) -> None:
+        nonlocal last
+        bar.update(task, advance=frames)
+        if not console.is_terminal and time.monotonic() - last > _LINE_EVERY:
+            last = time.monotonic()
+            done = int(bar.tasks[0].completed)
+            session.say(f"features: {done:,} of {total:,} frames")
+
+    with bar:
+        yield advance

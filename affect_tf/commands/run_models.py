@@ -1,0 +1,162 @@
+"""The model of a run: built anew from its config, with the weights that it found."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from affect_tf.commands import run_folder
+from affect_tf.config import ExperimentConfig
+from affect_tf.data.input_pipeline import Faces
+from affect_tf.errors import UserError
+from affect_tf.models import build
+from affect_tf.models import pretrained
+from affect_tf.models import temporal
+from affect_tf.training import checkpoints
+
+
+def new_model(
+    config: ExperimentConfig, policy: str, seed: int, features: Mapping[str, int]
+) -> tf.keras.Model:
+    """Builds the model of a config with fresh weights, or those that it starts from.
+
+    Args:
+      config: With the tasks and the taxonomy of the data.
+      policy: Precision policy.
+      seed: Of the fresh weights.
+      features: Name and width of the vectors that the data hold; empty where they hold
+        pictures.
+
+    Raises:
+      UserError: If the pretrained file or the CNN does not fit.
+    """
+    tf.keras.utils.set_random_seed(seed)
+    model = _blank(config, policy, features)
+    if config.architecture.temporal is None:
+        if config.pretrained is not None:
+            pretrained.load_backbone(model, config.pretrained)
+    elif not features:
+        _start_from_cnn(model, config)
+    return model
+
+
+def trained_model(
+    run: pathlib.Path,
+    policy: str = "float32",
+    features: Mapping[str, int] | None = None,
+    cnn: str | None = None,
+) -> tf.keras.Model:
+    """Returns the best model of a run, built anew under a precision policy.
+
+    Args:
+      run: Its folder.
+      policy: Precision policy.
+      features: What the data to be seen hold instead of pictures; empty or None for
+        pictures.
+      cnn: Folder of the run that made the features, where a model that was trained on
+        them is to see pictures; None for the place that it had then.
+
+    Raises:
+      UserError: If the folder is not a run, its weights cannot be read, or they are of
+        a model that cannot see such data.
+    """
+    config = run_folder.stored_config(run)
+    trained_on = run_folder.training_data(run).features
+    tf.keras.utils.set_random_seed(0)
+    model = _blank(config, policy, trained_on)
+    checkpoints.load_best(model, run)
+    if dict(features or {}) == dict(trained_on):
+        return model
+    if features:
+        raise UserError(
+            f"A run must be given what it was trained on. Received: features "
+            f"{dict(features)} for {run}, which saw "
+            f"{dict(trained_on) or 'pictures'}. Choose other --data.",
+            exit_code=2,
+        )
+    below = trained_model(_cnn_of(run, cnn), policy)
+    network = temporal.embedder(below, [task.name for task in config.tasks])
+    return temporal.end_to_end(network, model, train_cnn=False)
+
+
+def as_seen_by(run: pathlib.Path, faces: Faces, cnn: str | None = None) -> Faces:
+    """Returns the records of `faces` as a run's model is to be given them."""
+    config = run_folder.stored_config(run)
+    size = config.architecture.image_size
+    if run_folder.training_data(run).features and not faces.manifest.features:
+        below = run_folder.stored_config(_cnn_of(run, cnn))
+        size = below.architecture.image_size
+    return dataclasses.replace(faces, image_size=size, windows=config.windows)
+
+
+def _blank(
+    config: ExperimentConfig, policy: str, features: Mapping[str, int]
+) -> tf.keras.Model:
+    """Builds the model of a config for pictures or features."""
+    tf.keras.mixed_precision.set_global_policy(policy)
+    logits = {task.name: task.num_logits(config.taxonomy) for task in config.tasks}
+    architecture = config.architecture
+    if architecture.temporal is None:
+        return build.build(architecture, logits)
+    if features:
+        widths = {task: features[f"{task}_embedding"] for task in logits}
+        return temporal.build_sequence(architecture.temporal, widths, logits)
+    network = temporal.embedder(build.build(architecture, logits), [*logits])
+    shapes = network.output_shape
+    widths = {task: shapes[f"{task}_embedding"][-1] for task in logits}
+    sequence = temporal.build_sequence(architecture.temporal, widths, logits)
+    return temporal.end_to_end(network, sequence, train_cnn=config.train_cnn)
+
+
+def _start_from_cnn(model: tf.keras.Model, config: ExperimentConfig) -> None:
+    """Fills the network inside a model of time with the weights of another run."""
+    if config.cnn is None:
+        raise UserError(
+            "A model of time must be given features, or the run whose network sees its "
+            f"pictures. Received: cnn=None for --config={config.name}, and pictures. "
+            "Extract features with --mode=features and give them as --data, or name "
+            "the run by --set cnn=RUN.",
+            exit_code=2,
+        )
+    run = pathlib.Path(config.cnn)
+    below = run_folder.stored_config(run)
+    wanted = dataclasses.replace(config.architecture, temporal=None)
+    for what, theirs, ours in (
+        ("labels", below.taxonomy, config.taxonomy),
+        ("network", below.architecture, wanted),
+    ):
+        if theirs != ours:
+            raise UserError(
+                f"A CNN must have the {what} of the config that is built on it. "
+                f"Received: {theirs} in {run} for {ours}. Train one with this config "
+                "less architecture.temporal, or choose another by --set cnn=RUN.",
+                exit_code=2,
+            )
+    below = trained_model(run, tf.keras.mixed_precision.global_policy().name)
+    network = temporal.embedder(below, [task.name for task in config.tasks])
+    model.get_layer(network.name).set_weights(network.get_weights())
+
+
+def _cnn_of(run: pathlib.Path, cnn: str | None) -> pathlib.Path:
+    """Returns the run whose features another was trained on.
+
+    Raises:
+      UserError: If it is not there any more, or has other weights by now.
+    """
+    origin = run_folder.training_data(run).features_from
+    folder = pathlib.Path(cnn or origin["run"])
+    if not checkpoints.has_best(folder):
+        found = "no trained run"
+    elif checkpoints.digest(folder) != origin["weights"]:
+        found = "a run with other weights"
+    else:
+        return folder
+    raise UserError(
+        "A model that was trained on features must have the network that made them, "
+        f"to see pictures. Received: {folder}, {found}. Say where it is by --set "
+        "cnn=RUN, or give --data=FEATURES.",
+        exit_code=2,
+    )

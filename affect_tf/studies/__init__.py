@@ -1,0 +1,1 @@
+"""Studies: systems compared over several seeds, as tables of papers are."""

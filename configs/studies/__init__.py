@@ -1,0 +1,1 @@
+"""Studies: one a file, each with a function `study() -> Study`."""

@@ -1,0 +1,75 @@
+"""Clips whose grey level follows valence, and a small recurrent config."""
+
+import dataclasses
+
+import numpy as np
+
+from affect_tf.config import ExperimentConfig
+from affect_tf.data.sample import Frame
+from affect_tf.data.sample import Sample
+from affect_tf.data.windows import Windows
+from affect_tf.labels.taxonomy import ABAW1
+from affect_tf.models.temporal import BidirectionalGru
+from tests.commands.conftest import tiny
+from tests.record_folder import face
+from tests.record_folder import write_records
+
+#: Frames of the validation clips: one frame, less than a window, several windows.
+LENGTHS = (1, 3, 9, 14)
+WINDOWS = Windows(length=4, stride=2)
+
+
+def write_clips(folder):
+    """12 training clips of one task, or all, each and 4 validation clips."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for number in range(16):
+        is_train = number < 12
+        length = 10 if is_train else LENGTHS[number - 12]
+        kind = ("expr", "au", "va", "all")[number % 4] if is_train else "all"
+        numbers = np.arange(length)
+        numbers[length // 2 :] += 3  # A face that was out of sight for a while.
+        frames = [
+            _frame(kind, int(n), float(v))
+            for n, v in zip(numbers, rng.uniform(-1, 1, length), strict=True)
+        ]
+        samples.append(
+            Sample(
+                f"clip{number}",
+                tuple(frames),
+                "made",
+                f"person{number}",
+                f"film{number}",
+                "train" if is_train else "validation",
+            )
+        )
+    return write_records(folder, samples)
+
+
+def _frame(kind, number, valence):
+    return Frame(
+        face(round(127 + 100 * valence)),
+        expression=("sadness", "happiness")[valence > 0]
+        if kind in ("expr", "all")
+        else None,
+        action_units={name: int(valence > 0) for name in ABAW1.action_units}
+        if kind in ("au", "all")
+        else {},
+        valence=valence if kind in ("va", "all") else None,
+        arousal=-valence if kind in ("va", "all") else None,
+        number=number,
+    )
+
+
+def tiny_recurrent() -> ExperimentConfig:
+    """A recurrent config on the network of `tiny`."""
+    config = tiny()
+    return dataclasses.replace(
+        config,
+        name="recurrent",
+        architecture=dataclasses.replace(
+            config.architecture, temporal=BidirectionalGru(8)
+        ),
+        windows=WINDOWS,
+        batch_size=6,
+    )
