@@ -119,7 +119,8 @@ def _run(console: rich.console.Console) -> None:
         mode.examine(config, data, workdir, console)
         return
     session_lib = importlib.import_module("affect_tf.commands.session")
-    session = session_lib.open_session(config, data, workdir, console)
+    trains = FLAGS.mode in ("teacher", "student")
+    session = session_lib.open_session(config, data, workdir, console, trains)
     if FLAGS.mode == "teacher":
         mode.teacher(session, FLAGS.overwrite)
     elif FLAGS.mode == "student":
@@ -136,7 +137,7 @@ def _run_study(console: rich.console.Console) -> None:
     """Runs the study that --study names, on --data or on what it makes for itself."""
     if FLAGS.study not in STUDIES:
         raise UserError(
-            f"--study must name a study. Received: --study={FLAGS.study}. "
+            f"--study must name a study. Received: --study={FLAGS.study or ''}. "
             f"{closest(FLAGS.study or '', STUDIES)}",
             exit_code=2,
         )
@@ -193,7 +194,7 @@ def _data(module: Any, console: rich.console.Console) -> pathlib.Path:
         raise UserError(
             "--data must name a folder of TFRecords. "
             f"Received: none, for {module.__name__}. Build one with "
-            "'python -m tfrecords_builder', or try --config=sample.",
+            "'python -m tfrecords_builder', or try the sample.",
             exit_code=2,
         )
     return module.prepare(console)

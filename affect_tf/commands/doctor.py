@@ -13,6 +13,7 @@ import rich.table
 import tensorflow as tf
 
 import affect_tf
+from affect_tf.commands.session import check_inputs
 from affect_tf.config import ExperimentConfig
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
@@ -103,12 +104,15 @@ def _records(
     train = manifest.counts.get("train", {})
     known = config.for_data(config.taxonomy or manifest.taxonomy, {})
     taxonomy = known.taxonomy
+    check_inputs(known, manifest, data)
+    kind = (
+        f"pictures of {manifest.image_size} pixels, seen at "
+        f"{config.architecture.image_size}"
+    )
+    if manifest.features:
+        kind = f"features by {manifest.features_from.get('run', 'an unknown run')}"
     facts = [
-        (
-            "data",
-            f"{data}: {len(manifest.shards)} shards, pictures of "
-            f"{manifest.image_size} pixels, seen at {config.architecture.image_size}",
-        ),
+        ("data", f"{data}: {len(manifest.shards)} shards, {kind}"),
         ("expressions", ", ".join(taxonomy.expressions) or "none"),
         ("action units", ", ".join(taxonomy.action_units) or "none"),
     ]
@@ -133,10 +137,11 @@ def _records(
         listing = ", ".join(f"{name} {count}" for name, count in few.items())
         facts.append(("rare classes", f"{listing}: their F1 will say little"))
     for source in known.sources:
-        if not manifest.select("train", source.task, source.origins):
+        chosen = (source.task, source.origins, source.also)
+        if not manifest.select("train", *chosen):
             problems.append(
                 f"Source {source.name!r} must have training samples. Received: none "
-                f"for task={source.task!r}, origins={source.origins}. Remove it from "
+                f"for tasks {source.tasks}, origins={source.origins}. Remove it from "
                 "the config, or build the data with such labels."
             )
     return facts, problems

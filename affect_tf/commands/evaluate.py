@@ -76,12 +76,17 @@ def evaluate(
     Raises:
       UserError: If a run or the split is missing.
     """
-    scored = score(session, find_runs(session, runs), split)
+    folders = find_runs(session, runs)
+    session = in_words_of(session, folders)
+    scored = score(session, folders, split)
     console, manifest = session.console, session.faces.manifest
     label = "+".join(scored.runs)
     console.print(f"{label} on {split}", style="bold", markup=False)
-    for table in (report.summary_table, report.class_table, report.unit_table):
-        console.print(table(scored.scores, scored.intervals))
+    if scored.scores.tasks:
+        for table in (report.summary_table, report.class_table, report.unit_table):
+            console.print(table(scored.scores, scored.intervals))
+    else:
+        session.say("No frame is labelled: there are predictions, but no scores.")
     for task, value in scored.spread.items():
         session.say(f"spread of {task} over {len(scored.runs)} members: {value:.4f}")
     if not manifest.subjects_known:
@@ -124,6 +129,32 @@ def find_runs(session: Session, names: Sequence[str]) -> list[pathlib.Path]:
     return folders
 
 
+def in_words_of(session: Session, folders: Sequence[pathlib.Path]) -> Session:
+    """Returns the session with the labels of the data in the vocabulary of some runs.
+
+    Labels go from one to the other by name: data may have other units or classes than
+    those that a run was trained on, or no labels at all.
+
+    Raises:
+      UserError: If the runs have several vocabularies.
+    """
+    found = {folder: run_folder.stored_config(folder).taxonomy for folder in folders}
+    first = next(iter(found.values()))
+    for folder, taxonomy in found.items():
+        if taxonomy != first:
+            raise UserError(
+                "Runs of an ensemble must have the same labels. Received: "
+                f"{folder} with {taxonomy}, beside {folders[0]} with {first}. "
+                "Evaluate them apart.",
+                exit_code=2,
+            )
+    return dataclasses.replace(
+        session,
+        config=dataclasses.replace(session.config, taxonomy=first),
+        faces=dataclasses.replace(session.faces, taxonomy=first),
+    )
+
+
 def score(session: Session, folders: Sequence[pathlib.Path], split: str) -> Scored:
     """Returns the scores of runs on a split, averaged as one ensemble, in float32.
 
@@ -151,13 +182,6 @@ def ensemble(session: Session, members: Sequence[Scored]) -> Scored:
 
 def _member(session: Session, folder: pathlib.Path, split: str) -> Scored:
     config = run_folder.stored_config(folder)
-    if config.taxonomy != session.config.taxonomy:
-        raise UserError(
-            "A run must have the labels of the data. "
-            f"Received: {folder} with taxonomy {config.taxonomy}, for data with "
-            f"{session.config.taxonomy}. Choose the data it was trained on.",
-            exit_code=2,
-        )
     manifest = session.faces.manifest
     if split not in manifest.splits:
         raise UserError(

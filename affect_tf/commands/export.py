@@ -38,7 +38,8 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
             f"Received: splits={session.faces.manifest.splits}. Choose data with one."
         )
     config = run_folder.stored_config(folders[0])
-    _check_exportable(session, folders)
+    _check_exportable(folders)
+    session = evaluate.in_words_of(session, folders)
     scored = evaluate.score(session, folders, _SPLIT)
     taxonomy = session.config.taxonomy
     limits = None
@@ -68,7 +69,7 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
     session.say(f"    look at: saved_model_cli show --dir {version} --all")
 
 
-def _check_exportable(session: Session, folders: Sequence[pathlib.Path]) -> None:
+def _check_exportable(folders: Sequence[pathlib.Path]) -> None:
     """Raises UserError unless the runs take single pictures of one size."""
     configs = [run_folder.stored_config(folder) for folder in folders]
     of_time = [

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from affect_tf.commands import run_folder
+from affect_tf.commands.session import reading
 from affect_tf.config import ExperimentConfig
 from affect_tf.data.input_pipeline import Faces
 from affect_tf.errors import UserError
@@ -65,16 +66,17 @@ def trained_model(
     """
     config = run_folder.stored_config(run)
     trained_on = run_folder.training_data(run).features
+    features = features or {}
     tf.keras.utils.set_random_seed(0)
     model = _blank(config, policy, trained_on)
     checkpoints.load_best(model, run)
-    if dict(features or {}) == dict(trained_on):
+    if trained_on.items() <= features.items() and bool(trained_on) == bool(features):
         return model
     if features:
         raise UserError(
-            f"A run must be given what it was trained on. Received: features "
-            f"{dict(features)} for {run}, which saw "
-            f"{dict(trained_on) or 'pictures'}. Choose other --data.",
+            "A run must be given what it was trained on. Received: features "
+            f"{dict(features)} for {run}, which saw {trained_on or 'pictures'}. "
+            "Choose other --data.",
             exit_code=2,
         )
     below = trained_model(_cnn_of(run, cnn), policy)
@@ -89,7 +91,12 @@ def as_seen_by(run: pathlib.Path, faces: Faces, cnn: str | None = None) -> Faces
     if run_folder.training_data(run).features and not faces.manifest.features:
         below = run_folder.stored_config(_cnn_of(run, cnn))
         size = below.architecture.image_size
-    return dataclasses.replace(faces, image_size=size, windows=config.windows)
+    return dataclasses.replace(
+        faces,
+        manifest=reading(faces.manifest, config),
+        image_size=size,
+        windows=config.windows,
+    )
 
 
 def _blank(

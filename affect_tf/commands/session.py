@@ -12,6 +12,7 @@ from affect_tf.config import ExperimentConfig
 from affect_tf.data.input_pipeline import Faces
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
+from affect_tf.labels.taxonomy import TASKS
 from affect_tf.training import checkpoints
 
 TEACHER = "teacher"
@@ -59,8 +60,17 @@ def open_session(
     data: pathlib.Path,
     workdir: pathlib.Path,
     console: rich.console.Console,
+    trains: bool = True,
 ) -> Session:
     """Returns a session on the records in `data`.
+
+    Args:
+      config: The experiment.
+      data: Folder of the records.
+      workdir: Folder under which runs are kept.
+      console: Where a person reads.
+      trains: Whether the records are to teach a model, so that tasks without a
+        training label are left out.
 
     Raises:
       UserError: If there are no records, some are missing, or the config does not fit
@@ -78,18 +88,19 @@ def open_session(
     if problems:
         raise UserError(problems[0])
     counts = manifest.counts.get("train", {})
+    labelled = [task for task, count in counts.get("by_task", {}).items() if count]
     try:
         fitted = config.for_data(
             config.taxonomy or manifest.taxonomy,
             counts.get("classes", {}),
-            [task for task, count in counts.get("by_task", {}).items() if count],
+            labelled if trains else TASKS,
         )
     except ValueError as error:
         raise UserError(str(error)) from error
-    _check_inputs(fitted, manifest, data)
+    check_inputs(fitted, manifest, data)
     faces = Faces(
         directory=data,
-        manifest=manifest,
+        manifest=reading(manifest, fitted),
         taxonomy=fitted.taxonomy,
         image_size=fitted.architecture.image_size,
         shuffle_buffer=fitted.shuffle_buffer,
@@ -103,7 +114,16 @@ def open_session(
     return session
 
 
-def _check_inputs(
+def reading(manifest: Manifest, config: ExperimentConfig) -> Manifest:
+    """Returns the manifest with no features but those that `config` reads."""
+    names = [f"{task.name}_embedding" for task in config.tasks]
+    features = {
+        name: manifest.features[name] for name in names if name in manifest.features
+    }
+    return dataclasses.replace(manifest, features=features)
+
+
+def check_inputs(
     config: ExperimentConfig, manifest: Manifest, data: pathlib.Path
 ) -> None:
     """Raises UserError unless a model of the config can be given what the data hold."""

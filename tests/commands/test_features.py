@@ -4,18 +4,26 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl.testing import flagsaver
 
 import configs.deng2020_rnn
-from affect_tf.commands import run_folder
+import configs.sample
+import main
 from affect_tf.data import feature_records
 from affect_tf.data import record_decoder
 from affect_tf.data.manifest import Manifest
+from affect_tf.data.sample import Frame
+from affect_tf.data.sample import Sample
 from affect_tf.evaluation.predictions import Predictions
+from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.training import checkpoints
 from tests.commands.clip_runs import LENGTHS
 from tests.commands.clip_runs import tiny_recurrent
 from tests.commands.clip_runs import write_clips
+from tests.commands.conftest import tiny
 from tests.commands.stored import weights
+from tests.record_folder import face
+from tests.record_folder import write_records
 
 
 @pytest.fixture(scope="module")
@@ -23,25 +31,40 @@ def clips(tmp_path_factory):
     return write_clips(tmp_path_factory.mktemp("clips"))
 
 
+@pytest.fixture(scope="module")
+def made(clips, trained, tmp_path_factory):
+    """Runs of a network, its features, and a recurrent teacher and student on them."""
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copytree(trained, folder / "runs")
+    features = {"config": "deng2020_rnn", "data": str(folder / "features")}
+    steps = (
+        {
+            "mode": "features",
+            "runs": ["teacher"],
+            "data": str(clips),
+            "out": str(folder / "features"),
+        },
+        {"mode": "teacher", **features},
+        {"mode": "student", **features},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(configs.sample, "config", tiny)
+        patch.setattr(configs.deng2020_rnn, "config", tiny_recurrent)
+        for flags in steps:
+            with flagsaver.flagsaver(workdir=str(folder / "runs"), **flags):
+                assert main.main(["main.py"]) == 0
+    return folder
+
+
 @pytest.fixture
-def work(run, clips, trained, tmp_path, monkeypatch):
-    """Calls the command line on the clips with a trained CNN in the workdir."""
+def work(run, clips, made, monkeypatch):
+    """Calls the command line on the clips and the runs that were made."""
     monkeypatch.setattr(configs.deng2020_rnn, "config", tiny_recurrent)
-    shutil.copytree(trained, tmp_path / "runs")
 
     def call(data=clips, **flags):
-        return run(data=data, workdir=tmp_path / "runs", **flags)
+        return run(data=data, workdir=made / "runs", **flags)
 
-    call.folder = tmp_path
     return call
-
-
-@pytest.fixture
-def extracted(work):
-    target = work.folder / "features"
-    code, output = work(mode="features", runs=["teacher"], out=str(target))
-    assert code == 0, output
-    return target
 
 
 def _samples(folder):
@@ -54,7 +77,8 @@ def _samples(folder):
     }
 
 
-def test_features_keep_everything_of_a_record_but_its_pictures(extracted, clips):
+def test_features_keep_everything_of_a_record_but_its_pictures(made, clips):
+    extracted = made / "features"
     before, after = _samples(clips), _samples(extracted)
     assert before.keys() == after.keys()
     for key, sample in before.items():
@@ -73,9 +97,9 @@ def test_features_keep_everything_of_a_record_but_its_pictures(extracted, clips)
 
 
 def test_an_extraction_that_was_stopped_ends_with_the_same_bytes(
-    work, extracted, monkeypatch
+    work, made, tmp_path, monkeypatch
 ):
-    target, written = work.folder / "again", []
+    target, written = tmp_path / "again", []
     original = feature_records.write_shard
 
     def stops(source, path, *rest):
@@ -93,16 +117,16 @@ def test_an_extraction_that_was_stopped_ends_with_the_same_bytes(
     written.clear()
     monkeypatch.setattr(feature_records, "write_shard", original)
     assert work(**given)[0] == 0
-    assert Manifest.load(target).shards == Manifest.load(extracted).shards
+    assert Manifest.load(target).shards == Manifest.load(made / "features").shards
     code, output = work(**given)
     assert code == 0
     assert "already" in output
 
 
-def test_the_best_run_gives_the_features_unless_one_is_named(work):
-    code, output = work(mode="features")
+def test_the_best_run_gives_the_features_unless_one_is_named(work, made, tmp_path):
+    code, output = work(mode="features", out=str(tmp_path / "features"))
     assert code == 0
-    folder = work.folder / "runs" / "sample"
+    folder = made / "runs" / "sample"
     best = max(
         ("student-0", "student-1"), key=lambda n: checkpoints.best_score(folder / n)
     )
@@ -110,44 +134,39 @@ def test_the_best_run_gives_the_features_unless_one_is_named(work):
 
 
 def test_a_recurrent_model_says_the_same_of_features_and_of_pictures(
-    work, extracted, clips
+    work, made, clips, tmp_path
 ):
-    given = {"config": "deng2020_rnn", "data": extracted}
-    code, output = work(mode="teacher", **given)
-    assert code == 0, output
-    code, output = work(mode="student", num_students=2, **given)
-    assert code == 0, output
     scored = {}
-    for name, data in (("features", extracted), ("pictures", clips)):
-        out = work.folder / name
+    for name, data in (("features", made / "features"), ("pictures", clips)):
+        out = tmp_path / name
         code, output = work(
             mode="evaluate", config="deng2020_rnn", data=data, out=str(out)
         )
         assert code == 0, output
         scored[name] = Predictions.load(out / "predictions.npz")
     stored, seen = scored["features"], scored["pictures"]
-    assert len(stored) == sum(LENGTHS)
     np.testing.assert_array_equal(stored.key, seen.key)
     np.testing.assert_array_equal(stored.frame, seen.frame)
     assert len({*zip(stored.key, stored.frame, strict=True)}) == sum(LENGTHS)
-    for task, values in stored.scores.items():
-        np.testing.assert_allclose(values, seen.scores[task], atol=1e-3)
-    assert (work.folder / "pictures" / "faces.png").exists()
-    assert not (work.folder / "features" / "faces.png").exists()
-    headline = json.loads((work.folder / "features" / "scores.json").read_text())
-    assert headline["scores"]["rows"] == sum(LENGTHS)
+    assert set(stored.scores) == {"va"}
+    np.testing.assert_allclose(stored.scores["va"], seen.scores["va"], atol=1e-3)
+    assert (tmp_path / "pictures" / "faces.png").exists()
+    assert not (tmp_path / "features" / "faces.png").exists()
+    document = json.loads((tmp_path / "features" / "scores.json").read_text())
+    assert document["scores"]["rows"] == sum(LENGTHS)
 
 
-def test_end_to_end_training_moves_the_network_and_frozen_training_does_not(work):
-    cnn = work.folder / "runs" / "sample" / "teacher"
+def test_end_to_end_training_moves_the_network_and_frozen_training_does_not(work, made):
+    cnn = made / "runs" / "sample" / "teacher"
     below = weights(cnn)
     for train_cnn in (False, True):
         given = [f"cnn={cnn}", f"train_cnn={train_cnn}", f"name=rnn{train_cnn}"]
-        code, output = work(mode="teacher", config="deng2020_rnn", set=given)
+        code, output = work(
+            mode="teacher", config="deng2020_rnn", set=[*given, "teacher.epochs=1"]
+        )
         assert code == 0, output
-        run = work.folder / "runs" / f"rnn{train_cnn}" / "teacher"
-        assert run_folder.stored_config(run).train_cnn is train_cnn
         # The first weights of both are those of the first convolution.
+        run = made / "runs" / f"rnn{train_cnn}" / "teacher"
         moved = not np.array_equal(weights(run)[0], below[0])
         assert moved is train_cnn
 
@@ -157,9 +176,16 @@ def test_end_to_end_training_moves_the_network_and_frozen_training_does_not(work
     [
         ({"mode": "features", "runs": ["student-0", "student-1"]}, "must name one run"),
         ({"mode": "features", "runs": ["nobody"]}, "must have been trained"),
-        ({"mode": "teacher", "config": "deng2020_rnn"}, "--mode=features"),
         (
-            {"mode": "teacher", "config": "deng2020_rnn", "set": ["cnn=nowhere"]},
+            {"mode": "teacher", "config": "deng2020_rnn", "set": ["name=new"]},
+            "--mode=features",
+        ),
+        (
+            {
+                "mode": "teacher",
+                "config": "deng2020_rnn",
+                "set": ["name=new", "cnn=nowhere"],
+            },
             "nowhere",
         ),
     ],
@@ -171,36 +197,60 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(work, flags, sai
     assert "Traceback" not in output
 
 
-def test_features_of_something_else_are_not_overwritten_unasked(work, extracted):
-    given = {"mode": "features", "runs": ["student-0"], "out": str(extracted)}
+def test_features_of_something_else_are_not_overwritten_unasked(work, made, tmp_path):
+    target = tmp_path / "features"
+    shutil.copytree(made / "features", target)
+    given = {"mode": "features", "runs": ["student-0"], "out": str(target)}
     code, output = work(**given)
     assert code == 2
     assert "--overwrite" in output
     assert work(overwrite=True, **given)[0] == 0
-    digest = checkpoints.digest(work.folder / "runs" / "sample" / "student-0")
-    assert Manifest.load(extracted).features_from["weights"] == digest
+    digest = checkpoints.digest(made / "runs" / "sample" / "student-0")
+    assert Manifest.load(target).features_from["weights"] == digest
 
 
-def test_features_are_for_models_of_time_only(work, extracted):
-    code, output = work(mode="teacher", data=extracted)
+def test_a_folder_of_other_things_is_never_overwritten(work, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    given = {"mode": "features", "runs": ["teacher"], "out": str(tmp_path)}
+    code, output = work(overwrite=True, **given)
+    assert code == 2
+    assert "Choose another --out" in output
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_features_are_for_models_of_time_only(work, made):
+    code, output = work(mode="teacher", data=made / "features", set=["name=new"])
     assert code == 2
     assert "must be given pictures" in output
-    code, output = work(mode="features", data=extracted, runs=["teacher"])
+    code, output = work(mode="features", data=made / "features", runs=["teacher"])
     assert code == 2
 
 
-def test_a_network_that_has_changed_since_is_not_used_with_old_features(
-    work, extracted
-):
-    assert work(mode="teacher", config="deng2020_rnn", data=extracted)[0] == 0
-    other = work.folder / "runs" / "sample" / "student-0"
+def test_a_network_that_has_changed_since_is_not_used_with_old_features(work, made):
+    other = made / "runs" / "sample" / "student-0"
     code, output = work(mode="evaluate", config="deng2020_rnn", set=[f"cnn={other}"])
     assert code == 2
     assert "other weights" in output
 
 
-def test_a_model_of_time_is_not_exported(work, extracted):
-    assert work(mode="teacher", config="deng2020_rnn", data=extracted)[0] == 0
-    code, output = work(mode="export", config="deng2020_rnn", data=extracted)
+def test_a_model_of_time_is_not_exported(work, made):
+    code, output = work(mode="export", config="deng2020_rnn", data=made / "features")
     assert code == 2
     assert "single pictures" in output
+
+
+def test_a_film_without_labels_is_predicted_frame_by_frame(
+    work, made, tmp_path, small_folder
+):
+    film = tmp_path / "film"
+    frames = tuple(Frame(face(10 * number), number=number) for number in range(11))
+    sample = Sample("film", frames, "made", "someone", "film", "test")
+    taxonomy = Taxonomy("other", ("neutral", "anger"), ("AU2",))
+    write_records(film, [sample], taxonomy=taxonomy, shards=1)
+    given = {"mode": "evaluate", "config": "deng2020_rnn", "split": "test"}
+    code, output = work(data=film, out=str(tmp_path / "out"), **given)
+    assert code == 0, output
+    assert "no scores" in output
+    predictions = Predictions.load(tmp_path / "out" / "predictions.npz")
+    np.testing.assert_array_equal(predictions.frame, np.arange(11))
+    assert np.isfinite(predictions.scores["va"]).all()
