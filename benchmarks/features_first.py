@@ -53,6 +53,7 @@ def recurrent(cnn):
         config,
         tasks=below.tasks,
         taxonomy=below.taxonomy,
+        sources=below.sources,
         architecture=dataclasses.replace(
             below.architecture, temporal=config.architecture.temporal
         ),

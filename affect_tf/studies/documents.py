@@ -200,9 +200,13 @@ def _rich(
     for position, name in enumerate(header):
         made.add_column(Text(name), justify="left" if position < names else "right")
     for row in rows:
-        # Narrow, so that a number and its spread stay on one line.
-        made.add_row(*(Text(cell.replace(" ± ", "±")) for cell in row))
+        # A number above its spread: beside each other they would not fit a terminal.
+        made.add_row(*(Text(_stacked(cell)) for cell in row))
     return made
+
+
+def _stacked(cell: str) -> str:
+    return cell.replace(" ± ", "\n± ").replace(" (", "\n(") if " ± " in cell else cell
 
 
 def _markdown_table(header: list[str], rows: list[list[str]], names: int = 1) -> str:
