@@ -50,7 +50,19 @@ _STOPPED = {
     "teacher": _TRAINING_STOPPED,
     "student": _TRAINING_STOPPED,
     "features": "Stopped. The same command goes on after the last whole shard.",
-    "study": "Stopped. The same command goes on with the run that was stopped.",
+    "study": "Stopped. The same command goes on, without --overwrite.",
+}
+
+#: The modes in which a flag has an effect, where it has none in some.
+_USED_IN = {
+    "config": [mode for mode in _MODULES if mode != "study"],
+    "overwrite": ["teacher", "student", "features", "study"],
+    "runs": ["evaluate", "export", "features"],
+    "split": ["evaluate"],
+    "json": ["evaluate"],
+    "out": ["evaluate", "export", "features"],
+    "study": ["study"],
+    "seeds": ["study"],
 }
 
 FLAGS = flags.FLAGS
@@ -94,6 +106,7 @@ def main(argv: list[str]) -> int:
             raise UserError(
                 f"Flags must begin with --. Received: {argv[1]!r}. See --help.", 2
             )
+        _check_used()
         _run(console)
     except UserError as error:
         console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
@@ -105,6 +118,23 @@ def main(argv: list[str]) -> int:
         console.print(_STOPPED.get(FLAGS.mode, "Stopped."))
         return 130
     return 0
+
+
+def _check_used() -> None:
+    """Raises UserError for a flag that would be ignored."""
+    for name, modes in _USED_IN.items():
+        if not FLAGS[name].using_default_value and FLAGS.mode not in modes:
+            raise UserError(
+                f"--{name} must come with --mode={' or --mode='.join(modes)}. "
+                f"Received: --mode={FLAGS.mode}. Leave one of the two out.",
+                exit_code=2,
+            )
+    if FLAGS.mode == "study" and any(s.startswith("seed=") for s in FLAGS.set):
+        raise UserError(
+            "The seeds of a study must be its own. Received: --set seed. "
+            "Use --seeds for how many there are.",
+            exit_code=2,
+        )
 
 
 def _run(console: rich.console.Console) -> None:

@@ -221,6 +221,9 @@ class ExperimentConfig:
                 f"Received: tasks={[task.name for task in self.tasks]} for taxonomy "
                 f"{taxonomy.name!r} with labels of {there}. Choose other tasks or data."
             )
+        for task in known:
+            # Refuses losses that do not fit the outputs, long before the first step.
+            task.num_logits(taxonomy)
         names = {task.name for task in known}
         sources = tuple(
             source for source in self.sources if names.issuperset(source.tasks)

@@ -177,10 +177,30 @@ def _made(part: type, values: list[Any], fields: dict[str, Any]) -> Any:
     allowed = [field.name for field in dataclasses.fields(part) if field.init]
     for name in fields:
         _known(name, allowed, f"{part.__name__}(...)")
+    hints = typing.get_type_hints(part)
+
+    def fitted(name: str, value: Any) -> Any:
+        return _fitted(part, name, value, hints[name])
+
+    # Values beyond the fields are left for the part itself to refuse.
+    listed = [fitted(*pair) for pair in zip(allowed, values, strict=False)]
+    named = {name: fitted(name, value) for name, value in fields.items()}
     try:
-        return part(*values, **fields)
+        return part(*listed, *values[len(listed) :], **named)
     except TypeError as error:
         raise ValueError(
             f"{part.__name__} must be given fields that make one. "
             f"Received: {error}. Its fields: {', '.join(allowed) or 'none'}."
         ) from error
+
+
+def _fitted(part: type, name: str, value: Any, hint: Any) -> Any:
+    """Returns a value as the type that a part's field declares."""
+    value = config_types.with_floats(value, hint)
+    if not config_types.fits(value, hint):
+        names = " or ".join(map(config_types.name_of, config_types.options(hint)))
+        raise ValueError(
+            f"{part.__name__}.{name} must be {names}. Received: {name}={value!r}. "
+            "Give a value of that type."
+        )
+    return value

@@ -1,23 +1,21 @@
 """What is gained by running a frozen network once, and is anything lost?
 
-A recurrent model is trained twice on the same clips: from features that were extracted
-once, and from the pictures with the frozen network inside the loop. Batches of both
-take turns in one process, so that whatever else the machine does falls on both alike.
+A recurrent model is trained twice on the same clips, one after the other: from features
+that were extracted once, and from the pictures with the frozen network in the loop. An
+epoch of each is timed as a whole, reading included, after two steps that are not.
 Then one model, trained on features, predicts the validation split both ways.
 
   python main.py --mode=teacher --config=deng2020 --data=data/clips
   python -m benchmarks.features_first --data=data/clips --cnn=runs/deng2020/teacher
 
-Prints the seconds of an epoch of each kind (median of a step times the steps of an
-epoch) and their ratio, the seconds of the extraction, and the largest differences
-between scores and between metrics.
+Prints the seconds of an epoch of each kind and their ratio, the seconds of the
+extraction, and the largest differences between scores and between metrics.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-import statistics
 import tempfile
 import time
 
@@ -41,7 +39,6 @@ from configs import deng2020_rnn
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data", None, "Folder of clips.", required=True)
 flags.DEFINE_string("cnn", None, "A trained run on single pictures.", required=True)
-flags.DEFINE_integer("steps", 5, "Counted steps of each kind.")
 flags.DEFINE_integer("epochs", 2, "Epochs of the model that predicts both ways.")
 
 
@@ -81,22 +78,17 @@ def stepper(session):
 
 
 def measure(sessions):
-    """Prints seconds a step and an epoch of each kind, and their ratio."""
-    loops = {name: stepper(session) for name, session in sessions.items()}
-    times = {name: [] for name in loops}
-    for count in range(FLAGS.steps + 2):
-        for name, (step, _) in loops.items():
-            # The queues of both fill up meanwhile; a step that waits for data is
-            # still a step, and the first two are not counted.
-            began = time.perf_counter()
-            step()
-            if count >= 2:
-                times[name].append(time.perf_counter() - began)
+    """Prints the seconds of an epoch of each kind, and their ratio."""
     epochs = {}
-    for name, (_, steps) in loops.items():
-        median = statistics.median(times[name])
-        epochs[name] = median * steps
-        print(f"{name:>9}: {median:8.3f} s a step, {steps} steps: {epochs[name]:.1f} s")
+    for name, session in sessions.items():
+        step, steps = stepper(session)
+        step()
+        step()
+        began = time.perf_counter()
+        for _ in range(steps):
+            step()
+        epochs[name] = time.perf_counter() - began
+        print(f"{name:>9}: an epoch of {steps} steps in {epochs[name]:.2f} s")
     print(f"pictures / features: {epochs['pictures'] / epochs['features']:.1f}")
 
 

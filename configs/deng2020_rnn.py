@@ -18,7 +18,10 @@ since a window is 32 pictures.
 
 Readings. Stride and batch are not in the paper: half a window, as in the released code,
 and 20 windows of each set, as many as faces for the CNN. The code trains this teacher
-for 3 epochs; section IV gives 8 for teachers.
+for 3 epochs; section IV gives 8 for teachers. In evaluation the code's windows do not
+overlap (`--set windows.evaluation_stride=32`); here overlapping ones are averaged. The
+code computes features anew in each epoch, from shifted faces; they are extracted once
+here, from faces as they are, so that `augmentation` has an effect only end to end.
 """
 
 import dataclasses

@@ -13,10 +13,12 @@ label of the other set too, the student learns from it (Eq. 10) or not (Eq. 9):
 
 ResNet-50 at 112x112, Adam at 1e-4, at most 40 epochs, 5 without a better score.
 
-Readings. The paper does not say the temperature: 1.5, as in Deng et al. 2020 and the
-released code. Its translation has no size either: 134 pixels are cropped to 112 in the
-code, a shift of up to 0.1. The code has more that the paper lacks: a factor T^2 (`--set
-tasks.expr.distilled.scale_by_t2=True`, the same for va), beta_1 = 0.5 (`--set
+Readings. The second and the third set have a CCC each, of their own rows (Eq. 2 and 3);
+here there is one, of all rows of the batch whose label is used, whatever their set,
+shared labels too. The paper does not say the temperature: 1.5, as in Deng et al. 2020
+and the released code. Its translation has no size either: 134 pixels are cropped to 112
+in the code, a shift of up to 0.1. The code has more that the paper lacks: a factor T^2
+(`--set tasks.expr.distilled.scale_by_t2=True`, the same for va), beta_1 = 0.5 (`--set
 optimizer.beta_1=0.5`) and a dropout of 0.5 before the logits, which is taken over here.
 Balanced data are drawn by `--set sources.mixed_expr.balanced=True`, and so on.
 """

@@ -13,7 +13,12 @@ in a batch, a window every 16 frames.
 Readings. Table 3 says that all three tasks were trained, but AffectNet has no films:
 the two sets of Aff-Wild2 remain, as in the released code. The code leaves shared labels
 out here; the paper trains this student by Eq. 10. Windows with a gap are cut at the gap
-here, and thrown away in the code, with all films shorter than a window.
+here, and thrown away in the code, with all films shorter than a window. In evaluation
+the code's windows do not overlap (`--set windows.evaluation_stride=32`); here
+overlapping ones are averaged. The paper shifts and mirrors a sequence as a whole, all
+its frames alike; features are extracted once here, from faces as they are. End to end
+(`--set cnn=RUN` on the pictures) `augmentation` does what the paper says; on features
+it has no effect.
 """
 
 import dataclasses

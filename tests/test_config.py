@@ -173,6 +173,15 @@ def test_a_task_without_training_labels_is_left_out_with_its_source():
     assert [source.task for source in config.sources] == ["expr", "au"]
 
 
+def test_the_small_networks_of_vu_correct_no_prior():
+    for module in (vu2021_small, vu2021_rnn_small):
+        config = module.config()
+        assert config.prior_correction == 0.0
+        assert config.architecture.head == vu2021.config().architecture.head
+        assert config.tasks == vu2021.config().tasks
+        assert not config.teacher.keep_shared and config.student.keep_shared
+
+
 def test_a_source_is_kept_where_all_of_its_labels_are_there():
     config = vu2021_small.config()
     assert [s.name for s in config.for_data(ABAW1, {}, ("expr",)).sources] == [

@@ -68,6 +68,36 @@ def test_an_entry_of_a_tuple_is_replaced_as_a_whole():
     assert config.tasks[1:] == sample.config().tasks[1:]
 
 
+def test_whole_numbers_are_taken_for_floats_and_become_floats():
+    adam = changed("optimizer=Adam(beta_1=0, clip_norm=1)").optimizer
+    assert adam == Adam(beta_1=0.0, clip_norm=1.0)
+    assert isinstance(adam.beta_1, float) and isinstance(adam.clip_norm, float)
+
+
+def test_outputs_and_losses_of_a_task_can_be_set_one_after_the_other():
+    config = changed("tasks.va.num_bins=None", deng2020_rnn.config())
+    with pytest.raises(ValueError, match="valence and arousal as plain outputs"):
+        config.for_data(ABAW1, {})
+    config = changed("tasks.va.supervised=Concordance()", config)
+    config = changed("tasks.va.distilled=ConcordanceDistillation()", config)
+    assert config.for_data(ABAW1, {}).tasks == config.tasks
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"stride": 8.5}, "stride must be a whole number"),
+        ({"length": "8"}, "length must be a whole number"),
+        ({"max_gap": True}, "max_gap must be a whole number"),
+        ({"length": None}, "length must be a whole number"),
+        ({"evaluation_stride": 4.0}, "evaluation_stride must be a whole number"),
+    ],
+)
+def test_windows_are_of_whole_frames(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Windows(**fields)
+
+
 def test_windows_and_what_reads_them_can_be_set_one_after_the_other():
     config = changed("windows=Windows(8, 4)")
     config = changed("architecture.temporal=BidirectionalGru(32)", config)
@@ -85,6 +115,18 @@ def test_windows_and_what_reads_them_can_be_set_one_after_the_other():
         ("tasks.expr.supervised=SoftmaxFocal(gamma=-1)", "gamma must be finite"),
         ("tasks.expr=Cosine(1e-3)", "tasks.expr must be Task"),
         ("tasks.expr=1", "must end at a field"),
+        (
+            "windows=Windows(16, 8.5)",
+            "Windows.stride must be int. Received: stride=8.5",
+        ),
+        ("windows=Windows(length=True)", "Windows.length must be int"),
+        ("optimizer=Adam(beta_1='0.9')", "Adam.beta_1 must be float"),
+        ("optimizer=Adam(beta_1=2)", r"beta_1 must lie in \[0, 1\)"),
+        ("optimizer=Adam(0.9, 0.9, 1e-7, 0, None, 1)", "Adam must be given fields"),
+        ("student.mix=CellMix(labelled=(1,))", "CellMix.labelled must be Cell or"),
+        ("tasks=(Expression(Cosine(1e-3)),)", "Expression.supervised must be"),
+        ("tasks.au.supervised=SoftmaxFocal()", "ActionUnits.supervised must be a loss"),
+        ("tasks.expr=Expression(SigmoidFocal())", "Expression.supervised must be a"),
         ("tasks=Expression()", "must be a tuple of Task"),
         ("tasks=(1,)", "must be a tuple of Task"),
         ("teacher.learning_rate=Cosine()", "missing 1 required positional"),

@@ -13,7 +13,7 @@ import rich.table
 import tensorflow as tf
 
 import affect_tf
-from affect_tf.commands.session import check_inputs
+from affect_tf.commands.session import fit_to
 from affect_tf.config import ExperimentConfig
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
@@ -102,9 +102,8 @@ def _records(
     """Returns the facts and the problems of the data folder."""
     manifest = Manifest.load(data)
     train = manifest.counts.get("train", {})
-    known = config.for_data(config.taxonomy or manifest.taxonomy, {})
+    known = fit_to(config, manifest, trains=bool(train))
     taxonomy = known.taxonomy
-    check_inputs(known, manifest, data)
     kind = (
         f"pictures of {manifest.image_size} pixels, seen at "
         f"{config.architecture.image_size}"

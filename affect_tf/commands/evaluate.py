@@ -191,7 +191,7 @@ def _member(session: Session, folder: pathlib.Path, split: str) -> Scored:
         )
     cnn = session.config.cnn
     faces = run_models.as_seen_by(folder, session.faces, cnn)
-    model = run_models.trained_model(folder, features=manifest.features, cnn=cnn)
+    model = run_models.trained_model(folder, data=manifest, cnn=cnn)
     dataset = faces.evaluation(split, config.evaluation_batch_size)
     predictions = predictions_lib.collect(
         [scorer(model, config.tasks)], input_pipeline.read(dataset)

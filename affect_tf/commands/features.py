@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-import shutil
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import tensorflow as tf
 from affect_tf import files
 from affect_tf.commands import evaluate
 from affect_tf.commands import run_folder
+from affect_tf.commands import run_lock
 from affect_tf.commands import run_models
 from affect_tf.commands.session import Session
 from affect_tf.data import feature_records
@@ -95,10 +95,26 @@ def extract(
         )
     total = sum(shard.frames for shard in manifest.shards)
     origin = _origin(session, run)
-    if _is_finished(target, origin):
-        session.say(f"{target} holds these features already")
-        return total
-    _claim(target, origin, overwrite)
+
+    def waiting() -> None:
+        session.say(f"Another process writes {target}; waiting for it to end")
+
+    target = target.resolve()
+    with run_lock.alone(target.with_name(f".{target.name}.lock"), waiting):
+        if _is_finished(target, origin):
+            session.say(f"{target} holds these features already")
+        else:
+            _claim(target, origin, overwrite)
+            _write(session, run, target, origin)
+    return total
+
+
+def _write(
+    session: Session, run: pathlib.Path, target: pathlib.Path, origin: dict[str, str]
+) -> None:
+    """Writes the shards that are not there, then the manifest."""
+    config, manifest = run_folder.stored_config(run), session.faces.manifest
+    total = sum(shard.frames for shard in manifest.shards)
     network = _network(run)
     seen = tf.function(network, reduce_retracing=True)
     shards = []
@@ -124,7 +140,6 @@ def extract(
         features_from=origin,
     ).save(target)
     (target / _NOTE).unlink()
-    return total
 
 
 def best_run(folders: Sequence[pathlib.Path]) -> pathlib.Path:
@@ -176,30 +191,39 @@ def _is_finished(target: pathlib.Path, origin: dict[str, str]) -> bool:
 
 
 def _claim(target: pathlib.Path, origin: dict[str, str], overwrite: bool) -> None:
-    """Makes a folder that of these features.
+    """Makes a folder that of these features, or leaves it so with its whole shards.
 
     Raises:
       UserError: If it holds something else, and may not be overwritten.
     """
     note = target / _NOTE
-    stored = json.loads(note.read_text(encoding="utf-8")) if note.exists() else None
-    if stored is not None and _same(stored, origin):
-        return
-    if target.exists() and any(target.iterdir()):
-        ours = stored is not None or _holds_features(target)
-        if not (ours and overwrite):
-            hint = "Use --overwrite, or another" if ours else "Choose another"
-            raise UserError(
-                "A folder of features must be empty, or hold the same ones. "
-                f"Received: {target}, which holds something else. {hint} --out.",
-                exit_code=2,
-            )
-        shutil.rmtree(target)
+    if (target / FILE_NAME).exists():
+        manifest = Manifest.load(target)
+        stored = manifest.features_from
+        old = [target / shard.file for shard in manifest.shards]
+        damaged = [
+            target / shard.file
+            for shard in manifest.shards
+            if (target / shard.file).exists()
+            and (target / shard.file).stat().st_size != shard.bytes
+        ]
+    else:
+        stored = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+        old, damaged = sorted(target.rglob("*.tfrecord")) if stored else [], []
+    same = _same(stored, origin)
+    holds_more = target.exists() and any(target.iterdir()) and not same
+    if holds_more and not (stored and overwrite):
+        hint = "Use --overwrite, or another" if stored else "Choose another"
+        raise UserError(
+            "A folder of features must be empty, or hold the same ones. "
+            f"Received: {target}, which holds something else. {hint} --out.",
+            exit_code=2,
+        )
+    # The note last: until then the folder is known for what it was.
+    for path in damaged if same else old:
+        path.unlink(missing_ok=True)
     files.write_text(note, json.dumps(origin))
-
-
-def _holds_features(target: pathlib.Path) -> bool:
-    return (target / FILE_NAME).exists() and bool(Manifest.load(target).features)
+    (target / FILE_NAME).unlink(missing_ok=True)
 
 
 def _network(run: pathlib.Path) -> tf.keras.Model:

@@ -12,6 +12,7 @@ from affect_tf.commands import run_folder
 from affect_tf.commands.session import reading
 from affect_tf.config import ExperimentConfig
 from affect_tf.data.input_pipeline import Faces
+from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
 from affect_tf.models import build
 from affect_tf.models import pretrained
@@ -47,7 +48,7 @@ def new_model(
 def trained_model(
     run: pathlib.Path,
     policy: str = "float32",
-    features: Mapping[str, int] | None = None,
+    data: Manifest | None = None,
     cnn: str | None = None,
 ) -> tf.keras.Model:
     """Returns the best model of a run, built anew under a precision policy.
@@ -55,8 +56,7 @@ def trained_model(
     Args:
       run: Its folder.
       policy: Precision policy.
-      features: What the data to be seen hold instead of pictures; empty or None for
-        pictures.
+      data: Manifest of the records to be seen; None for pictures.
       cnn: Folder of the run that made the features, where a model that was trained on
         them is to see pictures; None for the place that it had then.
 
@@ -65,23 +65,37 @@ def trained_model(
         a model that cannot see such data.
     """
     config = run_folder.stored_config(run)
-    trained_on = run_folder.training_data(run).features
-    features = features or {}
+    trained_on = run_folder.training_data(run)
     tf.keras.utils.set_random_seed(0)
-    model = _blank(config, policy, trained_on)
+    model = _blank(config, policy, trained_on.features)
     checkpoints.load_best(model, run)
-    if trained_on.items() <= features.items() and bool(trained_on) == bool(features):
+    if data is not None and data.features:
+        _check_same_network(run, trained_on, data)
         return model
-    if features:
-        raise UserError(
-            "A run must be given what it was trained on. Received: features "
-            f"{dict(features)} for {run}, which saw {trained_on or 'pictures'}. "
-            "Choose other --data.",
-            exit_code=2,
-        )
+    if not trained_on.features:
+        return model
     below = trained_model(_cnn_of(run, cnn), policy)
     network = temporal.embedder(below, [task.name for task in config.tasks])
     return temporal.end_to_end(network, model, train_cnn=False)
+
+
+def _check_same_network(
+    run: pathlib.Path, trained_on: Manifest, data: Manifest
+) -> None:
+    """Raises UserError unless features are of the network that the run knows.
+
+    Those of another network have the same names and widths, and would only give wrong
+    scores.
+    """
+    theirs, ours = (each.features_from.get("weights") for each in (data, trained_on))
+    if theirs != ours:
+        raise UserError(
+            "A run must be given features of the network that it was trained on. "
+            f"Received: features by {data.features_from.get('run', 'another run')} for "
+            f"{run}, which saw {trained_on.features_from.get('run', 'pictures')}. "
+            "Choose other --data, or train anew.",
+            exit_code=2,
+        )
 
 
 def as_seen_by(run: pathlib.Path, faces: Faces, cnn: str | None = None) -> Faces:

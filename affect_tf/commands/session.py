@@ -87,17 +87,11 @@ def open_session(
     problems = manifest.file_problems(data)
     if problems:
         raise UserError(problems[0])
-    counts = manifest.counts.get("train", {})
-    labelled = [task for task, count in counts.get("by_task", {}).items() if count]
     try:
-        fitted = config.for_data(
-            config.taxonomy or manifest.taxonomy,
-            counts.get("classes", {}),
-            labelled if trains else TASKS,
-        )
+        fitted = fit_to(config, manifest, trains)
     except ValueError as error:
         raise UserError(str(error)) from error
-    check_inputs(fitted, manifest, data)
+    _check_inputs(fitted, manifest, data, trains)
     faces = Faces(
         directory=data,
         manifest=reading(manifest, fitted),
@@ -114,6 +108,23 @@ def open_session(
     return session
 
 
+def fit_to(
+    config: ExperimentConfig, manifest: Manifest, trains: bool = True
+) -> ExperimentConfig:
+    """Returns the config with what the data decide; see `open_session`.
+
+    Raises:
+      ValueError: If the two have no task in common.
+    """
+    counts = manifest.counts.get("train", {})
+    labelled = [task for task, count in counts.get("by_task", {}).items() if count]
+    return config.for_data(
+        config.taxonomy or manifest.taxonomy,
+        counts.get("classes", {}),
+        labelled if trains else TASKS,
+    )
+
+
 def reading(manifest: Manifest, config: ExperimentConfig) -> Manifest:
     """Returns the manifest with no features but those that `config` reads."""
     names = [f"{task.name}_embedding" for task in config.tasks]
@@ -123,8 +134,8 @@ def reading(manifest: Manifest, config: ExperimentConfig) -> Manifest:
     return dataclasses.replace(manifest, features=features)
 
 
-def check_inputs(
-    config: ExperimentConfig, manifest: Manifest, data: pathlib.Path
+def _check_inputs(
+    config: ExperimentConfig, manifest: Manifest, data: pathlib.Path, trains: bool
 ) -> None:
     """Raises UserError unless a model of the config can be given what the data hold."""
     if not manifest.features:
@@ -138,7 +149,8 @@ def check_inputs(
         )
     wanted = [f"{task.name}_embedding" for task in config.tasks]
     missing = [name for name in wanted if name not in manifest.features]
-    if missing:
+    # A trained run has its own tasks, which may be fewer.
+    if trains and missing:
         raise UserError(
             "Features must hold the embedding of every task. Received: "
             f"{data} with {', '.join(manifest.features)}, without "

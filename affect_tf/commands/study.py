@@ -45,24 +45,30 @@ def run_study(
       workdir: Folder of all runs.
       console: Where a person reads.
       seeds: How many, in place of the study's own.
-      overwrite: Whether to train anew what is there.
+      overwrite: Whether to train anew what is there. That is noted at the start: if it
+        is interrupted, the same command without it goes on.
 
     Returns:
       The complete table.
 
     Raises:
-      UserError: If there are no records, or a run fails; it names the arm and seed.
+      UserError: If there are no records, an arm does not fit them, or a run fails; it
+        names the arm and seed.
       KeyboardInterrupt: On Ctrl-C or a termination signal; nothing is lost.
     """
     runs = Runs(workdir / _FOLDER, data, console)
-    for arm in study.arms:
-        runs.check(arm)
+    runs.check(study.arms)
     numbers = tuple(range(1, (seeds or study.seeds) + 1))
     try:
         with Interrupts():
             _do_all(_plan(study, runs, numbers), runs, console, overwrite)
     except BaseException:
-        _finish(_table(study, runs, numbers), runs, name, data, console)
+        try:
+            _finish(_table(study, runs, numbers), runs, name, data, console)
+        except Exception as error:
+            # Whatever stopped the study is what a person has to hear of.
+            text = f"The table could not be made: {type(error).__name__}: {error}"
+            _say(console, text)
         raise
     table = _table(study, runs, numbers)
     _finish(table, runs, name, data, console)
@@ -82,12 +88,15 @@ def _plan(study: Study, runs: Runs, seeds: tuple[int, ...]) -> list[Job]:
 def _do_all(
     jobs: list[Job], runs: Runs, console: rich.console.Console, overwrite: bool
 ) -> None:
-    there = [] if overwrite else [job for job in jobs if runs.is_done(job)]
+    if overwrite:
+        runs.redo(jobs)
+    there = [job for job in jobs if runs.is_done(job)]
     _say(console, f"{len(jobs)} runs, {len(there)} of them finished before")
     known = [(runs.kind(job), runs.seconds(job)) for job in there]
     lengths = [(kind, length) for kind, length in known if length is not None]
     for number, job in enumerate(jobs, 1):
-        if job in there:
+        # Once more: a run before it may have been made anew.
+        if job in there and runs.is_done(job):
             continue
         what = f"{job.arm.name}, seed {job.seed}"
         pending = [runs.kind(each) for each in jobs[number - 1 :] if each not in there]
@@ -96,7 +105,7 @@ def _do_all(
         _say(console, text, style="bold")
         began = time.monotonic()
         try:
-            runs.do(job, overwrite)
+            runs.do(job)
         except UserError as error:
             text = f"A run failed: {what} ({job.name}). {error}"
             raise UserError(text, error.exit_code) from error

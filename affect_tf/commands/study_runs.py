@@ -5,6 +5,10 @@
 The digest is of everything that decides a run but its seed: the config, the records,
 and the network whose features are read. So arms and studies that need the same run find
 it there, and a finished one is never trained again.
+
+A student is made from its teacher, and a model of time from the network below it. Each
+run notes the weights that it was made from: where these are others by now, it is out of
+date, and is made anew.
 """
 
 from __future__ import annotations
@@ -12,22 +16,23 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
-import shutil
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import rich.console
 
-from affect_tf import files
 from affect_tf.commands import features
 from affect_tf.commands import run_folder
 from affect_tf.commands import run_lock
+from affect_tf.commands import study_check
+from affect_tf.commands import study_copies
 from affect_tf.commands import study_scores
 from affect_tf.commands import train
 from affect_tf.commands.session import open_session
 from affect_tf.commands.session import Session
 from affect_tf.commands.session import TEACHER
 from affect_tf.data.manifest import Manifest
-from affect_tf.errors import UserError
 from affect_tf.studies.definition import Arm
 from affect_tf.studies.definition import SEED_STEP
 from affect_tf.studies.table import mean_scores
@@ -76,23 +81,9 @@ class Runs:
         shards = [f"{shard.file} {shard.sha256}" for shard in self._manifest.shards]
         self.data_digest = _digest(*shards)
 
-    def check(self, arm: Arm) -> None:
-        """Raises UserError where an arm's config cannot be trained on the data."""
-        config = arm.config
-        if arm.cnn is not None:
-            self.check(arm.cnn)
-            if config.train_cnn:
-                config = dataclasses.replace(config, cnn="a run that is still to come")
-        counts = self._manifest.counts.get("train", {})
-        labelled = [task for task, n in counts.get("by_task", {}).items() if n]
-        try:
-            config.for_data(
-                config.taxonomy or self._manifest.taxonomy,
-                counts.get("classes", {}),
-                labelled,
-            )
-        except ValueError as error:
-            raise UserError(f"In arm {arm.name!r}: {error}", exit_code=2) from error
+    def check(self, arms: Sequence[Arm]) -> None:
+        """Raises UserError where an arm cannot be trained on the data."""
+        study_check.check(arms, self._manifest, self._data)
 
     def jobs(self, arm: Arm, seed: int) -> list[Job]:
         """Returns all that an arm needs for a seed, in order."""
@@ -123,28 +114,42 @@ class Runs:
         """Returns what jobs of about equal length share: all but the seed."""
         return f"{self._digest(job.arm)} {job.name.rpartition('-')[0] or job.name}"
 
+    def redo(self, jobs: Sequence[Job]) -> None:
+        """Marks jobs, done or not, as to be done anew.
+
+        What is there stays until the turn of its job. Those that others are made from
+        are marked after these, so that a kill in between leaves nothing that counts
+        although what it is made from does not.
+
+        Args:
+          jobs: In the order in which they are done.
+        """
+        now = time.time()
+        for job in reversed(jobs):
+            study_scores.mark(self.place(job), now)
+
     def is_done(self, job: Job) -> bool:
-        """Whether a job has been done to its end, scores included."""
-        place = self.place(job)
+        """Whether a job has been done to its end, from what is there today."""
         if job.name != FEATURES:
-            return study_scores.read(place) is not None
-        if not (place / "manifest.json").exists():
+            return self._record(job) is not None
+        place = self.place(job)
+        if study_scores.marked(place) or not (place / "manifest.json").exists():
             return False
-        run = place.parent / _cnn_run(job.arm)
-        origin = Manifest.load(place).features_from.get("weights")
-        return checkpoints.has_best(run) and origin == checkpoints.digest(run)
+        manifest = Manifest.load(place)
+        origin = manifest.features_from.get("weights")
+        made_of_these = origin == _weights(place.parent / _cnn_run(job.arm))
+        return made_of_these and not manifest.file_problems(place)
 
     def seconds(self, job: Job) -> float | None:
         """Returns how long a finished run took; None where that is not known."""
-        record = study_scores.read(self.place(job))
+        record = None if job.name == FEATURES else self._record(job)
         return None if record is None else record["seconds"]
 
-    def do(self, job: Job, overwrite: bool = False) -> None:
+    def do(self, job: Job) -> None:
         """Does a job, or what is left of it, alone; waits while another process does.
 
         Args:
           job: What its arm needs before it must be there.
-          overwrite: Whether to begin anew what is there.
 
         Raises:
           UserError: If the data do not serve, or the run fails.
@@ -156,29 +161,41 @@ class Runs:
 
         place, session = self.place(job), self._session(job.arm, job.seed)
         with run_lock.alone(place.parent / _LOCK, waiting):
-            if not overwrite and self.is_done(job):
+            if self.is_done(job):
                 return
             if job.name == FEATURES:
+                if study_scores.marked(place):
+                    run_folder.discard(place)
                 run = session.run(_cnn_run(job.arm))
                 features.extract(session, run, place, overwrite=True)
             else:
-                self._train(session, job, place, overwrite)
+                self._train(session, job, place)
 
-    def _train(
-        self, session: Session, job: Job, place: pathlib.Path, overwrite: bool
-    ) -> None:
+    def _train(self, session: Session, job: Job, place: pathlib.Path) -> None:
         """Trains and scores a run, or copies an equal one."""
-        if overwrite:
+        digest, upstream = self._run_digest(job), self._upstream(job)
+        since = study_scores.marked(place)
+        # A run of an older version did not note it; training itself checks those.
+        is_old = study_scores.begun(place).get("upstream", upstream) != upstream
+        if since is not None or is_old:
             run_folder.discard(place)
         began, was_begun = time.monotonic(), checkpoints.has_any(place)
-        if job.name == TEACHER:
-            if not was_begun and not overwrite and self._adopt(job, place):
+        if not was_begun:
+            runs = (self.folder / "runs").glob(f"*/{place.parent.name}/{job.name}")
+            # Equal students lie in one folder; equal teachers of other students do not.
+            if job.name == TEACHER and study_copies.adopt(
+                place, sorted(runs), digest, upstream, since or 0.0
+            ):
                 return
+            study_scores.begin(place, digest, upstream)
+        if job.name == TEACHER:
             train.train_teacher(session)
         else:
             train.train_student(session, int(job.name.rpartition("-")[2]))
-        seconds = None if was_begun else time.monotonic() - began
-        study_scores.write(session, place, self._run_digest(job), seconds)
+        seconds = time.monotonic() - began
+        if was_begun:
+            seconds = study_scores.begun(place).get("seconds")
+        study_scores.write(session, place, digest, upstream, seconds)
 
     def result(self, arm: Arm, seed: int) -> Result | None:
         """Returns what an arm scores with a seed; None while a run is missing."""
@@ -186,7 +203,7 @@ class Runs:
         names = [TEACHER]
         if arm.system != TEACHER:
             names = train.student_names(arm.config)
-        records = [study_scores.read(folder / name) for name in names]
+        records = [self._record(Job(arm, seed, name)) for name in names]
         if None in records:
             return None
         runs = tuple(f"{folder.relative_to(self.folder)}/{name}" for name in names)
@@ -196,24 +213,19 @@ class Runs:
             scores = mean_scores([record["scores"] for record in records])
         return Result(arm.name, seed, scores, runs)
 
-    def _adopt(self, job: Job, place: pathlib.Path) -> bool:
-        """Copies an equal teacher that was trained for other students.
+    def _record(self, job: Job) -> dict[str, Any] | None:
+        """Returns what a run scored; None where it is not finished, or out of date."""
+        return study_scores.read(self.place(job), self._upstream(job))
 
-        Returns:
-          Whether there was one.
-        """
-        wanted = self._run_digest(job)
-        pattern = f"*/{place.parent.name}/{TEACHER}"
-        for run in sorted((self.folder / "runs").glob(pattern)):
-            record = None if run == place else study_scores.read(run)
-            if record is not None and record["digest"] == wanted:
-                shutil.rmtree(place, ignore_errors=True)
-                partial = place.with_name(f".{place.name}.copied")
-                shutil.rmtree(partial, ignore_errors=True)
-                shutil.copytree(run, partial)
-                files.rename(partial, place)
-                return True
-        return False
+    def _upstream(self, job: Job) -> dict[str, str]:
+        """Returns the digests of the weights that a run is made from."""
+        found = {}
+        if job.arm.cnn is not None:
+            cnn = self._seed_folder(job.arm.cnn, job.seed) / _cnn_run(job.arm.cnn)
+            found["cnn"] = _weights(cnn)
+        if job.name != TEACHER:
+            found[TEACHER] = _weights(self._seed_folder(job.arm, job.seed) / TEACHER)
+        return found
 
     def _session(self, arm: Arm, seed: int) -> Session:
         folder = self._seed_folder(arm, seed)
@@ -259,6 +271,11 @@ def _cnn_run(arm: Arm) -> str:
 def _reads_features(arm: Arm) -> bool:
     """Whether an arm with a network below reads what that network wrote."""
     return arm.cnn is not None and not arm.config.train_cnn
+
+
+def _weights(run: pathlib.Path) -> str:
+    """Returns the digest of a run's weights; "" where there are none."""
+    return checkpoints.digest(run) if checkpoints.has_best(run) else ""
 
 
 def _digest(*parts: str) -> str:

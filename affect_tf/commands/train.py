@@ -160,9 +160,7 @@ def _train(
     model = run_models.new_model(config, chosen.policy, seed, manifest.features)
     guide = None
     if name != TEACHER:
-        guide = run_models.trained_model(
-            session.run(TEACHER), chosen.policy, manifest.features
-        )
+        guide = run_models.trained_model(session.run(TEACHER), chosen.policy, manifest)
     if overwrite:
         run_folder.discard(run)
     run_folder.claim(run, _of_run(config, name), _facts(session, name, seed), manifest)

@@ -43,7 +43,14 @@ class Batching(Protocol):
         """
 
     def steps_per_epoch(self, counts: Sequence[int], rows: Sequence[int]) -> int:
-        """Returns the steps in which every sample of every source is seen.
+        """Returns steps in which every source gives as many samples as it has.
+
+        So the first epoch shows every sample, but of balanced sources, which draw by
+        weight. A pass of a source need not end with
+        the epoch: the next one begins where it was left, in the middle of a batch.
+        What holds over the first k epochs is that a source that gave n samples showed
+        each of its `count` floor(n / count) or ceil(n / count) times; a later epoch
+        may show one twice and leave another to the next.
 
         Args:
           counts: Samples of each source, at least 1.
@@ -74,7 +81,7 @@ class Stratified:
         """Returns None: every source is in every batch."""
 
     def steps_per_epoch(self, counts: Sequence[int], rows: Sequence[int]) -> int:
-        """Returns the steps in which the longest source is seen once."""
+        """Returns the steps that take the longest source through one pass."""
         return max(_steps(counts, rows))
 
 
@@ -97,13 +104,16 @@ class RoundRobin:
         return (1,) * len(counts)
 
     def steps_per_epoch(self, counts: Sequence[int], rows: Sequence[int]) -> int:
-        """Returns the steps in which the longest source is seen once."""
+        """Returns the steps that take the longest source through one pass."""
         return len(counts) * max(_steps(counts, rows))
 
 
 @dataclasses.dataclass(frozen=True)
 class Sequential:
     """Each batch is of one source; an epoch visits the sources one after the other.
+
+    Batches are whole: a source whose count is no multiple of the batch begins its next
+    pass in the last batch of its turn, and its next turn goes on from there.
 
     Source: Thinh et al. 2021, Algorithm 1.
     """
@@ -113,7 +123,7 @@ class Sequential:
         return _whole_batches(sources, batch_size)
 
     def turns(self, counts: Sequence[int], rows: Sequence[int]) -> tuple[int, ...]:
-        """Returns the steps in which each source is seen once."""
+        """Returns, for each source, the steps that hold as many samples as it has."""
         return _steps(counts, rows)
 
     def steps_per_epoch(self, counts: Sequence[int], rows: Sequence[int]) -> int:
@@ -146,7 +156,7 @@ def given_before(step: int, turns: Sequence[int] | None, count: int) -> tuple[in
 
 
 def _steps(counts: Sequence[int], rows: Sequence[int]) -> tuple[int, ...]:
-    """Returns the batches in which each source is seen once."""
+    """Returns the fewest batches that hold as many samples as each source has."""
     pairs = zip(counts, rows, strict=True)
     return tuple(math.ceil(count / of_batch) for count, of_batch in pairs)
 

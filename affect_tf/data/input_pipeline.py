@@ -11,15 +11,16 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from affect_tf.data import batching as batching_lib
+from affect_tf.data import cutting
 from affect_tf.data import images
 from affect_tf.data import streams
 from affect_tf.data.augment import Augmentation
 from affect_tf.data.batch import Batch
 from affect_tf.data.batching import Batching
 from affect_tf.data.batching import STRATIFIED
+from affect_tf.data.cutting import Samples
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.sources import Source
-from affect_tf.data.streams import Samples
 from affect_tf.data.streams import Streams
 from affect_tf.data.windows import Windows
 from affect_tf.labels.taxonomy import Taxonomy
@@ -53,6 +54,8 @@ class Faces:
     def count(self, source: Source) -> int:
         """Returns the faces, or windows, of a training source, at least 1.
 
+        Those of clips count where they have a label for each task of the source.
+
         Raises:
           ValueError: If it has none.
           UserError: If a shard is damaged.
@@ -65,7 +68,9 @@ class Faces:
         batch_size: int,
         batching: Batching = STRATIFIED,
     ) -> int:
-        """Returns the steps in which every sample is seen, as `batching` says.
+        """Returns the steps of an epoch, as `batching` says.
+
+        Of clips the samples are counted first, by a pass over the records: once.
 
         Raises:
           ValueError: If the sources cannot fill the batch by their shares, or one has
@@ -86,8 +91,9 @@ class Faces:
     ) -> tf.data.Dataset:
         """Returns an endless data set of `Batch`es.
 
-        Every stream shuffles each of its passes anew; a short stream starts its next
-        pass while a long one is still in its first. Features are not augmented.
+        Every stream shuffles each of its passes anew, as `streams` says how well, and
+        goes from one to the next in the middle of a batch; a short stream starts its
+        next pass while a long one is still in its first. Features are not augmented.
 
         Args:
           sources: Where the samples come from.
@@ -114,7 +120,7 @@ class Faces:
         if turns is None:
             index = tf.repeat(tf.range(len(rows)), rows)
             samples = tf.data.Dataset.zip(tuple(parts)).map(
-                lambda *part: (index, streams.joined(part))
+                lambda *part: (index, cutting.joined(part))
             )
         else:
             parts = [
@@ -182,7 +188,7 @@ class Faces:
             if name != "image"
         }
         if "image" in rows.inputs:
-            faces = self._faces(tf.reshape(rows.image, [-1]), _flat(rows.key, shape))
+            faces = self._faces(rows.image, rows.key, samples.present)
             faces = tf.reshape(faces, [*_sizes(samples.present), *faces.shape[1:]])
             inputs["image"] = faces
         if self.windows is not None:
@@ -211,8 +217,16 @@ class Faces:
             row=_flat(samples.number, shape),
         )
 
-    def _faces(self, stored: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        """Decodes pictures, string [B], to uint8 [B, S, S, 3]."""
+    def _faces(
+        self, stored: tf.Tensor, key: tf.Tensor, present: tf.Tensor
+    ) -> tf.Tensor:
+        """Decodes pictures, string [N] or [N, T], to uint8 [N or N * T, S, S, 3].
+
+        Padding is not decoded: it repeats the face before it.
+        """
+        stored, key, present = (tf.reshape(x, [-1]) for x in (stored, key, present))
+        if self.windows is not None:
+            stored, key = stored[present], key[present]
         faces, valid = images.decode_batch(stored, self.image_size)
         problem = tf.strings.join(
             [
@@ -224,7 +238,10 @@ class Faces:
         with tf.control_dependencies(
             [tf.debugging.Assert(tf.reduce_all(valid), [problem])]
         ):
-            return tf.identity(faces)
+            if self.windows is None:
+                return tf.identity(faces)
+            # The first frame of a window is always there.
+            return tf.gather(faces, tf.cumsum(tf.cast(present, tf.int32)) - 1)
 
 
 def read(dataset: tf.data.Dataset) -> Iterator[Batch]:

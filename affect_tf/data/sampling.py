@@ -25,8 +25,9 @@ from affect_tf.data.manifest import Shard
 from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import Taxonomy
 
-#: Shards read at once; records of one group are hashed over its shards, so reading
-#: some at a time and shuffling what comes out is a full shuffle.
+#: Shards read at once. The builder hashes the records of a group over its shards, and
+#: orders them at random within each: neighbours have nothing in common but this order,
+#: which only the shuffle buffer behind and the choice of shards change by the pass.
 _OPEN_SHARDS = 16
 #: Records parsed or repeated at once.
 _TOGETHER = 512

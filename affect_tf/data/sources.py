@@ -16,8 +16,9 @@ class Source:
 
     Attributes:
       name: What logs call it.
-      task: The primary task: the stream holds every sample with a label for it.
-        None takes all samples, labelled or not.
+      task: The primary task: the stream holds every sample with a label for it, of
+        clips every such frame, or window with such a frame. None takes all samples,
+        labelled or not.
       origins: Patterns over the records' source names ("affwild2", "disfa*").
       keep_shared: Whether labels of other tasks are kept beside those of `task` and
         `also`. Without them (Vu et al. 2021, Eq. 9) a sample teaches these only.

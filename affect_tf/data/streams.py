@@ -1,26 +1,35 @@
-"""From shards to rows: endless streams of training samples, and a split in order.
+"""From shards to samples: endless streams for training, and a split in order.
 
 A sample is a face, or a window of successive faces. A training stream is a pure
 function of (seed, source, pass, position), so a run that stopped after `n` steps
 continues with the samples it would have seen. Pictures stay as they are stored: a
 shuffle buffer of them is small, and only the rows of a batch are ever decoded.
+
+How well a pass is shuffled: the order is that of the shards, taken 16 at a time in an
+order drawn anew, behind a buffer of `shuffle_buffer` faces. Stills are hashed over
+their shards by the builder, so a batch is as mixed as the data. The faces of a clip lie
+together, and a buffer that holds few clips would give batches of few people: where it
+holds less than 128, a pass reads the shards up to 8 times, and each reading brings
+another part of every clip. Reading does not decode, and mixes as well as a buffer so
+many times larger, which is the other way where there is memory.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
+import math
 import pathlib
 import re
 from collections.abc import Iterator
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import tensorflow as tf
 
+from affect_tf.data import cutting
 from affect_tf.data import records
 from affect_tf.data import sampling
+from affect_tf.data.cutting import Cut
+from affect_tf.data.cutting import Samples
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
 from affect_tf.data.sources import Source
@@ -30,22 +39,11 @@ from affect_tf.labels.taxonomy import Taxonomy
 
 #: Frames parsed at once where records hold several; one longer record is parsed alone.
 _FRAMES_AT_ONCE = 2048
+#: Clips whose samples the shuffle buffer should hold at a time, and the readings of a
+#: pass that this may cost.
+_CLIPS_HELD = 128
+_MAX_READINGS = 8
 _PASSES = 2**31
-
-
-class Samples(NamedTuple):
-    """Faces [N], or windows [N, T], before they are decoded.
-
-    Attributes:
-      rows: Each field with the leading axes [N] or [N, T].
-      present: bool [N] or [N, T]. False for the padding of a window, whose row repeats
-        the one before.
-      number: int64 [N] or [N, T]. Position of the row in its split; 0 in training.
-    """
-
-    rows: records.Rows
-    present: tf.Tensor
-    number: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,66 +63,90 @@ class Streams:
     taxonomy: Taxonomy
     shuffle_buffer: int
     windows: Windows | None = None
-    _counts: dict[Source, int] = dataclasses.field(default_factory=dict, init=False)
+    _counts: dict[tuple[object, ...], int] = dataclasses.field(
+        default_factory=dict, init=False
+    )
 
     def count(self, source: Source) -> int:
         """Returns the samples of a training source, at least 1.
 
-        Faces are counted by the manifest. Windows are counted by a pass over the
-        frame numbers and masks of the records, once.
+        Stills are counted by the manifest: all of a shard have the labels that it
+        says. Of clips, the frames, or windows, with a label for each task of the
+        source are counted by a pass over the masks of the records: once for all
+        sources with the same tasks and shards.
 
         Raises:
           ValueError: If there is none.
           UserError: If a shard is damaged.
         """
-        if source not in self._counts:
-            shards = self.shards("train", source)
-            count = sum(shard.frames for shard in shards)
-            if self.windows is not None:
-                with readable():
-                    count = self._counted_windows(source)
-            if not count:
-                raise self._empty("train", source)
-            self._counts[source] = count
-        return self._counts[source]
+        shards = self.shards("train", source)
+        if self.windows is None and (self._stills or not source.tasks):
+            return sum(shard.frames for shard in shards)
+        wanted = (frozenset(source.tasks), shards)
+        if wanted not in self._counts:
+            with readable():
+                self._counts[wanted] = self._counted(source)
+        if not self._counts[wanted]:
+            raise self._empty("train", source)
+        return self._counts[wanted]
 
     def training(
         self, source: Source, rows: int, seed: int, batches: int
     ) -> tf.data.Dataset:
         """Returns an endless data set of `rows` samples of one source at a time.
 
+        Pass follows pass without a break, also inside an element: of the first `n`
+        samples, each one of the source's `count` is floor(n / count) or
+        ceil(n / count), unless the source is balanced.
+
         Args:
-          source: Which samples.
+          source: Which samples: of clips, the frames or windows with a label for each
+            of its tasks.
           rows: Samples of an element.
           seed: Of their order.
           batches: Elements to leave out at the start.
         """
         count = self.count(source)
         files = self._files("train", source)
-        if source.balanced:
-            draws = self._draws(source)
+        draws = self._draws(source) if source.balanced else None
+        readings = self._readings(source)
 
         def one_pass(index: tf.Tensor) -> tf.data.Dataset:
             # The global seed must not reach the order of the samples; a shuffle
             # mixes it in, and cannot be built at all when it is 0.
             index.graph.seed = 1
             pass_seed = index * 1_000_003 + seed
-            if source.balanced:
+
+            def one_reading(reading: tf.Tensor) -> tf.data.Dataset:
+                reading.graph.seed = 1
+
+                def samples(serialized: tf.Tensor) -> tf.data.Dataset:
+                    parsed = self._parse(serialized)
+                    found = self._samples(source, parsed)
+                    found = cutting.part(parsed, found, readings, reading, pass_seed)
+                    return cutting.pieces(parsed, tf.zeros_like(parsed.frame), found)
+
+                clips = sampling.each_once(files, pass_seed + reading)
+                return clips.batch(self._clips_at_once).flat_map(samples).unbatch()
+
+            if draws is not None:
                 elements = draws.one_pass(pass_seed)
-            else:
+            elif self._stills:
                 elements = sampling.each_once(files, pass_seed)
-            if not self._stills:
-                elements = elements.batch(self._clips_at_once)
-                elements = elements.map(functools.partial(self._samples, source))
-                elements = elements.unbatch()
+            else:
+                elements = tf.data.Dataset.range(readings).flat_map(one_reading)
             return elements.shuffle(self._samples_held, pass_seed + 1, False)
+
+        def stills(serialized: tf.Tensor) -> Samples:
+            parsed = self._parse(serialized)
+            return cutting.whole(parsed, tf.zeros_like(parsed.frame))
 
         first, offset = divmod(batches * rows, count)
         elements = tf.data.Dataset.range(first, _PASSES).flat_map(one_pass)
         stream = elements.skip(offset).batch(rows, drop_remainder=True)
         if self._stills:
             # They are parsed a batch at a time, at a quarter of the cost of one by one.
-            stream = stream.map(functools.partial(self._samples, source))
+            stream = stream.map(stills)
         return stream.map(lambda part: part._replace(rows=source.masked(part.rows)))
 
     def in_order(self, split: str, rows: int) -> tf.data.Dataset:
@@ -145,32 +167,17 @@ class Streams:
             stop = first + tf.size(part.frame, tf.int64)
             return stop, (part, tf.range(first, stop))
 
-        def frames(part: records.Rows, numbers: tf.Tensor) -> Samples:
-            return Samples(part, tf.ones_like(numbers, tf.bool), numbers)
-
-        def windows(part: records.Rows, numbers: tf.Tensor) -> tf.data.Dataset:
-            index, present = self.windows.windows_of(
-                part.frame, self.windows.stride_in_evaluation, part.sample
-            )
-
-            def some(first: tf.Tensor) -> Samples:
-                chosen = index[first : first + rows]
-                return Samples(
-                    _gathered(part, chosen),
-                    present[first : first + rows],
-                    tf.gather(numbers, chosen),
-                )
-
-            # Piece by piece: the windows of a long film hold its pictures many times.
-            return tf.data.Dataset.range(0, tf.shape(index, tf.int64)[0], rows).map(
-                some
-            )
+        def samples(part: records.Rows, numbers: tf.Tensor) -> tf.data.Dataset:
+            windows = self.windows
+            stride = None if windows is None else windows.stride_in_evaluation
+            found = cutting.cut(part, windows, stride)
+            return cutting.pieces(part, numbers, found, rows)
 
         parts = strings.batch(at_once).map(self._parse)
         parts = parts.scan(tf.constant(0, tf.int64), number)
-        if self.windows is not None:
-            return parts.flat_map(windows).rebatch(rows)
-        return parts.map(frames) if self._stills else parts.map(frames).rebatch(rows)
+        if self._stills:
+            return parts.map(cutting.whole)
+        return parts.flat_map(samples).rebatch(rows)
 
     def shards(self, split: str, source: Source) -> tuple[Shard, ...]:
         """Returns the shards that hold the samples of a source.
@@ -214,38 +221,26 @@ class Streams:
             serialized, self.manifest.taxonomy, self.taxonomy, self.manifest.features
         )
 
-    def _samples(self, source: Source, serialized: tf.Tensor) -> Samples:
+    def _samples(self, source: Source, rows: records.Rows) -> Cut:
         """Returns the samples of a source that some records hold."""
-        rows = self._parse(serialized)
-        if self.windows is None:
-            zeros = tf.zeros_like(rows.frame)
-            return Samples(rows, tf.ones_like(zeros, tf.bool), zeros)
-        index, present = self._labelled_windows(source, rows)
-        return Samples(_gathered(rows, index), present, tf.zeros_like(index))
+        return cutting.labelled(rows, cutting.cut(rows, self.windows), source.tasks)
 
-    def _labelled_windows(
-        self, source: Source, rows: records.Rows
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the windows with a label for each task of a source, [W, T] twice."""
-        windows = self.windows
-        index, present = windows.windows_of(rows.frame, windows.stride, rows.sample)
-        kept = tf.ones_like(present[:, 0])
-        for task in source.tasks:
-            if task not in rows.masks:
-                continue
-            # Padding repeats a frame of its window: it can be left in.
-            mask = tf.reshape(rows.masks[task] > 0, [tf.size(rows.frame), -1])
-            labelled = tf.reduce_any(mask, axis=1)
-            kept &= tf.reduce_any(tf.gather(labelled, index), axis=1)
-        return tf.boolean_mask(index, kept), tf.boolean_mask(present, kept)
+    def _readings(self, source: Source) -> int:
+        """Returns how often a pass reads the clips, each time for a part of each."""
+        if self._stills:
+            return 1
+        clips = sum(shard.samples for shard in self.shards("train", source))
+        samples = self.count(source) / clips
+        together = min(clips, _CLIPS_HELD) * samples / self._samples_held
+        return min(math.ceil(together), math.ceil(samples), _MAX_READINGS)
 
-    def _counted_windows(self, source: Source) -> int:
+    def _counted(self, source: Source) -> int:
         def count(total: tf.Tensor, serialized: tf.Tensor) -> tf.Tensor:
             rows = records.parse_labels(
                 serialized, self.manifest.taxonomy, self.taxonomy
             )
-            index, _ = self._labelled_windows(source, rows)
-            return total + tf.shape(index, tf.int64)[0]
+            found = self._samples(source, rows)
+            return total + tf.shape(found.index, tf.int64)[0]
 
         strings = tf.data.TFRecordDataset(self._files("train", source))
         strings = strings.batch(self._clips_at_once).prefetch(1)
@@ -278,12 +273,3 @@ def readable() -> Iterator[None]:
         found = re.search(r"assertion failed: \[b?['\"]?(.*?)['\"]?\]", error.message)
         reason = found.group(1) if found else error.message.splitlines()[0]
         raise UserError(reason) from error
-
-
-def joined(parts: Sequence[Samples]) -> Samples:
-    """Returns the samples of several sources, one after the other."""
-    return tf.nest.map_structure(lambda *part: tf.concat(part, 0), *parts)
-
-
-def _gathered(rows: records.Rows, index: tf.Tensor) -> records.Rows:
-    return tf.nest.map_structure(lambda value: tf.gather(value, index), rows)

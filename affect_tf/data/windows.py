@@ -27,7 +27,7 @@ class Windows:
         1 means that no frame is missing.
 
     Raises:
-      ValueError: If a value is outside its range.
+      ValueError: If a value is no whole number, or outside its range.
     """
 
     length: int = 32
@@ -36,7 +36,15 @@ class Windows:
     max_gap: int = 1
 
     def __post_init__(self) -> None:
-        """Checks the ranges."""
+        """Checks the types and the ranges."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            is_whole = isinstance(value, int) and not isinstance(value, bool)
+            if not is_whole and (value is not None or field.default is not None):
+                raise ValueError(
+                    f"Windows.{field.name} must be a whole number of frames. "
+                    f"Received: {field.name}={value!r}. Round it."
+                )
         for name in ("length", "max_gap"):
             if getattr(self, name) < 1:
                 raise ValueError(

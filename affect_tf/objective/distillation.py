@@ -8,11 +8,13 @@ outputs; no gradient reaches them.
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 from typing import Protocol
 
 import tensorflow as tf
 
 from affect_tf.labels.taxonomy import closest
+from affect_tf.objective import checks
 from affect_tf.objective.checks import check_positive
 from affect_tf.objective.concordance import batch_concordance
 from affect_tf.objective.losses import split_bins
@@ -85,6 +87,8 @@ class SoftmaxDistillation(_Softened):
     order asks for all mass on the teacher's favourite.
     """
 
+    kind: ClassVar[str] = checks.CLASSES
+
     def __call__(
         self, soft_logits: tf.Tensor, logits: tf.Tensor, weight: tf.Tensor
     ) -> tf.Tensor:
@@ -102,6 +106,8 @@ class BinnedDistillation(_Softened):
 
     Source: Deng et al. 2020, Eq. 12; Vu et al. 2021, Eq. 5.
     """
+
+    kind: ClassVar[str] = checks.BINS
 
     def __call__(
         self, soft_logits: tf.Tensor, logits: tf.Tensor, weight: tf.Tensor
@@ -123,6 +129,7 @@ class SigmoidDistillation(_Softened):
     Source: Deng et al. 2020, Eq. 10.
     """
 
+    kind: ClassVar[str] = checks.UNITS
     temperature: float = 1.0
 
     def __call__(
@@ -150,6 +157,8 @@ class ConcordanceDistillation:
 
     Source: Jeong et al. 2022, Eq. 8, summed over the two dimensions.
     """
+
+    kind: ClassVar[str] = checks.VALUES
 
     def __call__(
         self, soft_logits: tf.Tensor, logits: tf.Tensor, weight: tf.Tensor

@@ -7,6 +7,9 @@ rows is the objective's work. `weight` is the non-negative coefficient of each r
 the row or label is not there. Labels and logits must be finite even where the weight
 is 0 (the objective sees to that); there they change nothing, in value or gradient.
 
+A loss may say by `kind` which outputs it reads (one of `checks.KINDS`); a task refuses
+one that reads others. A loss without a `kind` is taken by every task.
+
 Everything is computed in float32, whatever the dtype of the logits.
 """
 
@@ -14,11 +17,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import ClassVar
 from typing import Protocol
 
 import tensorflow as tf
 
 from affect_tf.labels import va_bins
+from affect_tf.objective import checks
 from affect_tf.objective.checks import check_not_negative
 from affect_tf.objective.checks import check_positive
 from affect_tf.objective.concordance import batch_concordance
@@ -50,6 +55,7 @@ class SoftmaxCrossEntropy:
     via logit adjustment", Eq. 10.
     """
 
+    kind: ClassVar[str] = checks.CLASSES
     label_smoothing: float = 0.0
     log_prior: tuple[float, ...] | None = None
     tau: float = 1.0
@@ -92,6 +98,8 @@ class SigmoidCrossEntropy:
     units, times 8 for the teacher and times nothing for the student.
     """
 
+    kind: ClassVar[str] = checks.UNITS
+
     def __call__(
         self, labels: tf.Tensor, logits: tf.Tensor, weight: tf.Tensor
     ) -> tf.Tensor:
@@ -118,6 +126,7 @@ class SoftmaxFocal:
     has gamma 2 and alpha 1, the defaults here.
     """
 
+    kind: ClassVar[str] = checks.CLASSES
     gamma: float = 2.0
     alpha: float = 1.0
 
@@ -154,6 +163,7 @@ class SigmoidFocal:
     Source: Lin et al. 2017, without the class weight alpha.
     """
 
+    kind: ClassVar[str] = checks.UNITS
     gamma: float = 2.0
 
     def __post_init__(self) -> None:
@@ -190,6 +200,7 @@ class BinnedConcordance:
     the released code's balance, mean cross entropy plus 1 - CCC.
     """
 
+    kind: ClassVar[str] = checks.BINS
     ccc_weight: float = 1.0
 
     def __post_init__(self) -> None:
@@ -220,6 +231,8 @@ class Concordance:
     head is linear and the loss applies tanh). Their code averages the two dimensions;
     here, as in every loss, the label axis is summed.
     """
+
+    kind: ClassVar[str] = checks.VALUES
 
     def __call__(
         self, labels: tf.Tensor, logits: tf.Tensor, weight: tf.Tensor

@@ -93,9 +93,9 @@ class CellMix:
     supervised losses.
     """
 
-    labelled: Cell = Cell(1.0, 0.0)
-    unlabelled: Cell = Cell(0.0, 0.0)
-    complete: Cell | None = None
+    labelled: Cell | tuple[float, float] = Cell(1.0, 0.0)
+    unlabelled: Cell | tuple[float, float] = Cell(0.0, 0.0)
+    complete: Cell | tuple[float, float] | None = None
     complete_is_weighted: bool = True
     complete_adversarial: bool = True
 

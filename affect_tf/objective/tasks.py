@@ -13,6 +13,7 @@ from typing import Protocol
 import tensorflow as tf
 
 from affect_tf.labels.taxonomy import Taxonomy
+from affect_tf.objective import checks
 from affect_tf.objective.distillation import BinnedDistillation
 from affect_tf.objective.distillation import DistilledLoss
 from affect_tf.objective.distillation import SigmoidDistillation
@@ -53,6 +54,10 @@ class Expression:
     supervised: SupervisedLoss = SoftmaxCrossEntropy()
     distilled: DistilledLoss | None = SoftmaxDistillation()
 
+    def __post_init__(self) -> None:
+        """Checks that the losses are of classes."""
+        checks.check_kinds(self, checks.CLASSES)
+
     def num_logits(self, taxonomy: Taxonomy) -> int:
         """Returns C, the number of expressions."""
         _check_described(self.name, taxonomy)
@@ -70,6 +75,10 @@ class ActionUnits:
     name: ClassVar[str] = "au"
     supervised: SupervisedLoss = SigmoidCrossEntropy()
     distilled: DistilledLoss | None = SigmoidDistillation()
+
+    def __post_init__(self) -> None:
+        """Checks that the losses are of units."""
+        checks.check_kinds(self, checks.UNITS)
 
     def num_logits(self, taxonomy: Taxonomy) -> int:
         """Returns U, the number of action units."""
@@ -96,7 +105,12 @@ class ValenceArousal:
     distilled: DistilledLoss | None = BinnedDistillation()
 
     def __post_init__(self) -> None:
-        """Checks the range."""
+        """Checks the range, and that the losses are of valence and arousal.
+
+        Whether they fit `num_bins` is checked by `num_logits`, so that overrides can
+        set these fields one by one.
+        """
+        checks.check_kinds(self, checks.BINS, checks.VALUES)
         if self.num_bins is not None and self.num_bins < 2:
             raise ValueError(
                 "ValenceArousal.num_bins must be at least 2. "
@@ -104,7 +118,14 @@ class ValenceArousal:
             )
 
     def num_logits(self, taxonomy: Taxonomy) -> int:
-        """Returns 2K, or 2 without bins."""
+        """Returns 2K, or 2 without bins.
+
+        Raises:
+          ValueError: If the losses read bins where there are none, or the reverse.
+        """
+        checks.check_kinds(
+            self, checks.VALUES if self.num_bins is None else checks.BINS
+        )
         _check_described(self.name, taxonomy)
         return 2 * (self.num_bins or 1)
 

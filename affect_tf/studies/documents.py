@@ -72,7 +72,10 @@ def markdown(table: Table, name: str, data: str) -> str:
         facts.append(f"- the paper found: {study.expectation}")
     parts = [f"# {study.title}", "\n".join(facts)]
     if not table.is_complete:
-        parts.append(f"**Incomplete: {_progress(table)}.** The same command goes on.")
+        parts.append(
+            f"**Incomplete: {_progress(table)}.** The same command goes on, without "
+            "`--overwrite`."
+        )
     notes = ["Mean ± standard deviation (n - 1) over the seeds."]
     if not {metric for arm in study.arms for metric in arm.paper}.isdisjoint(
         study.metrics
@@ -88,15 +91,21 @@ def markdown(table: Table, name: str, data: str) -> str:
         parts += [
             "## Differences",
             _markdown_table(*_difference_cells(table), names=2),
-            f"Paired by seed, with {LEVEL:.0%} t intervals of the mean. They say how "
+            "Paired by seed, which takes out of a difference what runs of equal seeds "
+            "share; a teacher and a student share no random numbers. The "
+            f"{LEVEL:.0%} t intervals are of the mean. They say how "
             "far another choice of seeds could move the difference on these faces, "
             "and nothing of other faces. Each is for itself: of "
             f"{count} intervals about {count * (1 - LEVEL):.1f} would leave out zero "
             "if no arm differed from another.",
         ]
     parts.append(
-        "The validation split also chose the best epoch of each run, so all scores "
-        "are a little too high, in every arm alike."
+        "The validation split that is scored also chose the best epoch of each run, by "
+        "the sum over the tasks of that run. So scores are too high, and not in every "
+        "arm alike: more in one of a single task, which is chosen by the very score "
+        "that is shown, in one with more epochs to choose from, and in a student or a "
+        "model of features, which stands on a network that was itself chosen so. A "
+        "small difference between such arms needs faces that chose nothing."
     )
     return "\n\n".join(parts) + "\n"
 

@@ -139,8 +139,12 @@ class Table:
     def difference(self, comparison: Comparison, metric: str) -> Difference | None:
         """Returns the paired difference of two arms.
 
-        Pairs are of equal seeds: they share the order of the data and, where the
-        networks are alike, the weights that training starts from.
+        Pairs are of equal seeds of the study. Two teachers, or two students of one
+        number, then train with one config seed: equal networks start from equal fresh
+        weights, and a source that stands at the same place in both configs gives its
+        samples in the same order. A teacher and a student have different config seeds;
+        they are paired because the one taught the other. Where little is shared, the
+        interval is as wide as for independent runs, and as true.
 
         Returns:
           None where no seed has both numbers, or where the metric is a sum over

@@ -68,7 +68,7 @@ class TensorBoard:
         """Writes the figures of the last steps."""
         with self._writer.as_default(step=log.step):
             for name, value in log.losses.items():
-                group = "optimizer" if name == GRADIENT_NORM else "loss"
+                group = "optimizer" if name.startswith(GRADIENT_NORM) else "loss"
                 tf.summary.scalar(f"{group}/{name}", value)
             tf.summary.scalar("optimizer/learning_rate", trainer.learning_rate)
             tf.summary.scalar("optimizer/loss_scale", trainer.loss_scale)

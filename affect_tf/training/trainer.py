@@ -19,7 +19,8 @@ from affect_tf.objective.objective import Objective
 from affect_tf.training import loss_parts
 from affect_tf.training import schedules
 
-#: Names of the figures of a step that are not addends of the loss.
+#: Names of the figures of a step that are not addends of the loss. Of several
+#: optimizers each has a norm of its own, "gradient_norm/expr", ...
 TOTAL, GRADIENT_NORM, FINITE = "total", "gradient_norm", "finite"
 
 #: Overflows of float16 gradients in a row after which no loss scale will help: halved
@@ -39,7 +40,8 @@ class StepLog:
 
     Attributes:
       step: Steps done.
-      losses: Mean of each figure of the steps, by name.
+      losses: Mean of each figure of the steps, by name. The gradient's norm of one of
+        several optimizers is 0 in a step that it does not make.
       rows_per_second: Samples trained on per second, waiting included.
       input_wait: Share of the time spent waiting for data, in [0, 1].
     """
@@ -102,8 +104,10 @@ class Trainer:
         if isinstance(optimizer, Mapping):
             tasks = zip(optimizer, self._parts, strict=True)
             self.optimizer = {task: part.optimizer for task, part in tasks}
+            self._norm_names = [f"{GRADIENT_NORM}/{task}" for task in optimizer]
         else:
             self.optimizer = self._parts[0].optimizer
+            self._norm_names = [GRADIENT_NORM]
         self._figures: tuple[str, ...] = ()
 
     @property
@@ -142,16 +146,13 @@ class Trainer:
             part.updates(tape, loss, self.model.trainable_variables, is_taught)
             for part, loss, is_taught in zip(self._parts, losses, taught, strict=True)
         ]
-        norm = tf.linalg.global_norm(
-            [
-                tf.cast(gradient, tf.float32)
-                for update in updates
-                for gradient, _ in update
-            ]
-        )
+        norms = [
+            tf.linalg.global_norm([tf.cast(each, tf.float32) for each, _ in update])
+            for update in updates
+        ]
         finite = tf.math.is_finite(report.total)
         if not self._scales:
-            finite &= tf.math.is_finite(norm)
+            finite &= tf.reduce_all(tf.math.is_finite(norms))
         for part, update, is_taught in zip(self._parts, updates, taught, strict=True):
             if finite if is_taught is None else finite & is_taught:
                 part.optimizer.apply_gradients(update)
@@ -161,7 +162,7 @@ class Trainer:
         figures = {
             **report.addends,
             TOTAL: report.total,
-            GRADIENT_NORM: norm,
+            **dict(zip(self._norm_names, norms, strict=True)),
             FINITE: tf.cast(finite, tf.float32),
         }
         # One tensor, hence one copy to the host a step, however many figures.
@@ -201,7 +202,8 @@ class Trainer:
             waited += time.perf_counter() - asked
             values = self.train_step(batch).numpy()
             named = dict(zip(self._figures, values, strict=True))
-            overflows = 0 if np.isfinite(named[GRADIENT_NORM]) else overflows + 1
+            norms = [named[name] for name in self._norm_names]
+            overflows = 0 if np.isfinite(norms).all() else overflows + 1
             if not named[FINITE] or overflows > _MOST_OVERFLOWS:
                 raise NonFiniteLossError(self._explain(batch, named))
             figures.append(values)
@@ -244,7 +246,8 @@ class Trainer:
                 more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
                 findings.append(f"{name} of {shown}{more}")
         if not findings:
-            where = f"the gradient (norm {figures[GRADIENT_NORM]})"
+            norms = ", ".join(str(figures[name]) for name in self._norm_names)
+            where = f"the gradient (norm {norms})"
             findings = [f"{where} of a finite loss ({figures[TOTAL]:.4g})"]
         return (
             f"The loss must stay finite. Received: {'; '.join(findings)} at step "

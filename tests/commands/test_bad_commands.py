@@ -22,6 +22,11 @@ from affect_tf.data.manifest import Manifest
         ({"mode": "teacher", "set": ["shuffle_buffer=0"]}, 2, "shuffle_buffer must be"),
         ({"mode": "teacher", "workdir": "/dev/null/x"}, 1, "/dev/null"),
         ({"mode": "teacher", "set": ["pretrained=no.npz"]}, 1, "no.npz"),
+        ({"mode": "teacher", "study": "sample"}, 2, "--study must come with"),
+        ({"mode": "student", "out": "x"}, 2, "--mode=evaluate"),
+        ({"mode": "study", "study": "sampl"}, 2, "Did you mean 'sample'"),
+        ({"mode": "study", "config": "sample"}, 2, "--config must come with"),
+        ({"mode": "study", "study": "sample", "set": ["seed=3"]}, 2, "--seeds"),
     ],
 )
 def test_a_bad_command_says_what_to_do_without_a_traceback(

@@ -218,6 +218,37 @@ def test_a_folder_of_other_things_is_never_overwritten(work, tmp_path):
     assert (tmp_path / "thesis.txt").exists()
 
 
+def test_overwriting_features_leaves_other_files_alone(work, made, tmp_path):
+    target = tmp_path / "features"
+    shutil.copytree(made / "features", target)
+    (target / "notes.txt").write_text("mine")
+    given = {"mode": "features", "runs": ["student-0"], "out": str(target)}
+    assert work(overwrite=True, **given)[0] == 0
+    assert (target / "notes.txt").read_text() == "mine"
+
+
+def test_damaged_and_missing_shards_are_made_again(work, made, tmp_path):
+    target = tmp_path / "features"
+    shutil.copytree(made / "features", target)
+    first, second, *_ = [shard.file for shard in Manifest.load(target).shards]
+    (target / first).unlink()
+    (target / second).write_bytes((target / second).read_bytes()[:-9])
+    assert work(mode="features", runs=["teacher"], out=str(target))[0] == 0
+    assert Manifest.load(target) == Manifest.load(made / "features")
+    assert not Manifest.load(target).file_problems(target)
+
+
+@pytest.mark.parametrize("mode", ["evaluate", "student"])
+def test_features_of_another_network_are_refused(work, made, tmp_path, mode):
+    other = tmp_path / "other"
+    assert work(mode="features", runs=["student-1"], out=str(other))[0] == 0
+    # Another number of students, so that there is something to be trained.
+    flags = {"num_students": 2} if mode == "student" else {}
+    code, output = work(mode=mode, config="deng2020_rnn", data=other, **flags)
+    assert code == 2
+    assert "features of the network" in output or "other records" in output
+
+
 def test_features_are_for_models_of_time_only(work, made):
     code, output = work(mode="teacher", data=made / "features", set=["name=new"])
     assert code == 2

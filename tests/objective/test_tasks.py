@@ -6,6 +6,16 @@ import tensorflow as tf
 
 from affect_tf.labels import taxonomy
 from affect_tf.labels import va_bins
+from affect_tf.objective import checks
+from affect_tf.objective import distillation
+from affect_tf.objective import losses
+from affect_tf.objective.distillation import BinnedDistillation
+from affect_tf.objective.distillation import ConcordanceDistillation
+from affect_tf.objective.distillation import SigmoidDistillation
+from affect_tf.objective.losses import BinnedConcordance
+from affect_tf.objective.losses import Concordance
+from affect_tf.objective.losses import SigmoidFocal
+from affect_tf.objective.losses import SoftmaxCrossEntropy
 from affect_tf.objective.losses import SoftmaxFocal
 from affect_tf.objective.tasks import ActionUnits
 from affect_tf.objective.tasks import Expression
@@ -21,7 +31,8 @@ def test_tasks_come_in_the_order_of_the_taxonomy():
 def test_heads_are_as_wide_as_the_taxonomy_asks():
     assert [task.num_logits(taxonomy.ABAW1) for task in TASKS] == [7, 8, 40]
     assert [task.num_logits(taxonomy.ABAW3) for task in TASKS] == [8, 12, 40]
-    assert ValenceArousal(num_bins=None).num_logits(taxonomy.ABAW1) == 2
+    plain = ValenceArousal(None, Concordance(), ConcordanceDistillation())
+    assert plain.num_logits(taxonomy.ABAW1) == 2
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -63,3 +74,55 @@ def test_a_paper_replaces_the_loss_and_keeps_the_task():
 def test_one_bin_is_refused():
     with pytest.raises(ValueError, match="num_bins=1"):
         ValenceArousal(num_bins=1)
+
+
+@pytest.mark.parametrize(
+    "task, given",
+    [
+        (Expression, {"supervised": SigmoidFocal()}),
+        (Expression, {"distilled": SigmoidDistillation()}),
+        (ActionUnits, {"supervised": SoftmaxFocal()}),
+        (ActionUnits, {"distilled": BinnedDistillation()}),
+        (ValenceArousal, {"supervised": SoftmaxCrossEntropy()}),
+        (ValenceArousal, {"distilled": SigmoidDistillation()}),
+    ],
+)
+def test_a_loss_of_other_outputs_is_refused_at_once(task, given):
+    (name,) = given
+    with pytest.raises(ValueError, match=f"{task.__name__}.{name} must be a loss of"):
+        task(**given)
+
+
+@pytest.mark.parametrize(
+    "task, received",
+    [
+        (ValenceArousal(num_bins=None), "BinnedConcordance.*in bins"),
+        (ValenceArousal(supervised=Concordance()), "Concordance.*plain outputs"),
+        (ValenceArousal(None, Concordance(), BinnedDistillation()), "in bins"),
+    ],
+)
+def test_losses_of_bins_and_of_plain_outputs_are_not_mixed_up(task, received):
+    with pytest.raises(ValueError, match=received):
+        task.num_logits(taxonomy.ABAW1)
+
+
+def test_a_loss_that_does_not_say_what_it_reads_is_taken():
+    @dataclasses.dataclass(frozen=True)
+    class Own:
+        def __call__(self, labels, logits, weight):
+            return weight
+
+    assert Expression(supervised=Own()).num_logits(taxonomy.ABAW1) == 7
+    assert ValenceArousal(supervised=Own()).num_logits(taxonomy.ABAW1) == 40
+
+
+def test_every_stock_loss_says_what_it_reads():
+    modules = (distillation, losses)
+    parts = [part for module in modules for part in vars(module).values()]
+    stock = [
+        part
+        for part in parts
+        if dataclasses.is_dataclass(part) and not part.__name__.startswith("_")
+    ]
+    assert BinnedConcordance in stock
+    assert all(part.kind in checks.KINDS for part in stock)

@@ -1,11 +1,14 @@
 """The studies of the papers: what their arms differ in."""
 
 import dataclasses
+import math
 import pathlib
 
 import pytest
 
 import configs.studies
+from affect_tf.data.windows import Windows
+from affect_tf.studies.definition import Comparison
 from configs.studies import deng_figure5
 from configs.studies import deng_table1
 from configs.studies import deng_table2
@@ -63,6 +66,27 @@ def test_balance_is_one_field():
         assert differences(*one.sources, *other.sources) == {"balanced"}
 
 
+def test_a_single_task_has_a_control_arm_with_as_many_steps():
+    study = thinh_table1.study()
+    of_arm = arms(thinh_table1)
+    # Batches of 96 of the faces with expressions, with units, and with both.
+    expr, au, both = (math.ceil(count / 96) for count in (3946, 2835, 952))
+    multitask = (expr + au + both) * of_arm["multitask"].teacher.epochs
+    for name, steps in (("EXPR", expr), ("AU", au)):
+        alone, longer = of_arm[f"{name} alone"], of_arm[f"{name} alone, as many steps"]
+        assert differences(alone, longer) == {"teacher.epochs"}
+        assert alone.teacher.epochs == of_arm["multitask"].teacher.epochs
+        assert longer.teacher.epochs * steps == pytest.approx(multitask, rel=0.03)
+        comparison = Comparison(f"{name} alone, as many steps", "multitask")
+        assert comparison in study.comparisons
+
+
+def test_no_optimizer_of_a_shared_backbone_decays_its_weights():
+    assert all(
+        config.optimizer.weight_decay == 0 for config in arms(thinh_table1).values()
+    )
+
+
 def test_a_shared_backbone_is_one_field_and_focal_loss_another():
     of_arm = arms(thinh_table1)
     multitask = of_arm["multitask"]
@@ -72,25 +96,62 @@ def test_a_shared_backbone_is_one_field_and_focal_loss_another():
     assert differences(multitask.tasks[0], focal.tasks[0]) == {"supervised"}
 
 
-def test_two_tasks_are_three_without_the_third_set_and_its_rows():
+def test_two_tasks_are_three_without_the_third_set_in_as_many_rows_and_steps():
     of_arm = arms(vu_table1)
     two, three = of_arm["EXPR, VA"], of_arm["EXPR, VA, EXPR_VA"]
-    assert differences(two, three) == {"sources", "batch_size"}
+    assert differences(two, three) == {"sources", "teacher.epochs"}
     assert two.sources == three.sources[:2]
-    assert 3 * two.batch_size == 2 * three.batch_size
+    # An epoch is a pass over the longest set, which gives a half or a third of a batch.
+    steps = [
+        math.ceil(3946 / (each.batch_size // len(each.sources))) * each.teacher.epochs
+        for each in (two, three)
+    ]
+    assert steps[0] == pytest.approx(steps[1], rel=0.01)
 
 
 @pytest.mark.parametrize("module", [deng_table2, vu_table3])
 def test_the_recurrent_arms_read_the_network_of_the_others(module):
-    by_kind = {False: [], True: []}
-    for arm in module.study().arms:
-        by_kind[arm.config.architecture.temporal is not None].append(arm)
-    assert len(by_kind[True]) == len(by_kind[False])
-    for recurrent, single in zip(by_kind[True], by_kind[False], strict=True):
-        assert recurrent.system == single.system
-        assert differences(recurrent.cnn.config, single.config) <= {"num_students"}
-        still = dataclasses.replace(recurrent.config.architecture, temporal=None)
-        assert still == single.config.architecture
+    study = module.study()
+    of_arm = {arm.name: arm for arm in study.arms}
+    network = of_arm["CNN student"]
+    recurrent = [arm for arm in study.arms if arm.config.architecture.temporal]
+    assert len(recurrent) == 4
+    for arm in recurrent:
+        assert (arm.cnn.config, arm.cnn.system) == (network.config, "student")
+        still = dataclasses.replace(arm.config.architecture, temporal=None)
+        assert still == network.config.architecture
+    # The networks are compared with the one that they read, and with no other.
+    for comparison in study.comparisons:
+        if of_arm[comparison.baseline] not in recurrent:
+            assert comparison.baseline == "CNN student"
+
+
+@pytest.mark.parametrize("module", [deng_table2, vu_table3])
+def test_a_control_arm_differs_from_sequences_by_their_length_alone(module):
+    study = module.study()
+    of_arm = {arm.name: arm for arm in study.arms}
+    controls = [name for name in of_arm if "one frame" in name]
+    assert len(controls) == 2
+    for name in controls:
+        sequences = name.replace(", one frame,", "")
+        assert Comparison(name, sequences) in study.comparisons
+        one, many = of_arm[name].config, of_arm[sequences].config
+        assert differences(one, many) == {
+            "name",
+            "batch_size",
+            "teacher.epochs",
+            "student.epochs",
+            "windows.length",
+            "windows.stride",
+            "windows.evaluation_stride",
+        }
+        assert many.windows == Windows(16, 8, evaluation_stride=16)
+        assert one.windows.length == 1
+        assert one.batch_size == many.batch_size * many.windows.length
+        # 36 and 68 steps an epoch on the clips of the docstring.
+        for stage in ("teacher", "student"):
+            steps = getattr(one, stage).epochs * 36, getattr(many, stage).epochs * 68
+            assert steps[0] == pytest.approx(steps[1], rel=0.03)
 
 
 def test_every_study_of_a_paper_is_tested_here():

@@ -1,10 +1,12 @@
 """Vu et al. 2021, Eq. 1-10, as plain loops in float64, row by row.
 
-Written from the paper alone. A row is {"set": 1, 2 or 3, and whatever labels its frame
-has: "expr", "va"}; the sets are Mixed EXPR, Mixed VA and Affect EXPR_VA. `outputs` are
-task -> the logits of every row. The paper prints f(j)(x(j,n)) for the other output of a
-row; the prose means x(i,n), as here. The CCC is that of all rows of the batch whose
-labels are used; `ccc_share` is what one of them carries, 1/B in Eq. 2.
+Written from the paper, with the readings of `configs/vu2021.py`. A row is {"set": 1, 2
+or 3, and whatever labels its frame has: "expr", "va"}; the sets are Mixed EXPR, Mixed
+VA and Affect EXPR_VA. `outputs` are task -> the logits of every row. The paper prints
+f(j)(x(j,n)) for the other output of a row; the prose means x(i,n), as here. Eq. 2 and
+Eq. 3 each have a CCC of their own set's rows; here, as in the code under test, it is
+that of all rows of the batch whose labels are used. `ccc_share` is what one of them
+carries, 1/B in both equations.
 """
 
 from tests.papers import loops

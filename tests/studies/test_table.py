@@ -170,6 +170,8 @@ def test_pages_and_terminals_show_what_is_missing():
     assert not made.is_complete
     page = documents.markdown(made, "x", "data")
     assert "Incomplete: 5 of 6" in page
+    assert "The same command goes on, without `--overwrite`" in page
+    assert "not in every arm alike" in page
     console = rich.console.Console(width=120, record=True, file=io.StringIO())
     for shown in documents.console_tables(made):
         console.print(shown)

@@ -120,6 +120,21 @@ def test_a_task_that_is_only_distilled_makes_its_step():
     assert int(one.optimizer["au"].iterations) == 1
 
 
+def test_each_optimizer_has_the_norm_of_its_own_gradient():
+    def figures(one, each):
+        (log,) = one.run(iter([each]), 1, 1)
+        return log.losses
+
+    both = figures(trainer(), batch())
+    alone = [figures(trainer((task,), separate=False), batch()) for task in TASKS]
+    for task, of_task in zip(TASKS, alone, strict=True):
+        norm = both[f"gradient_norm/{task.name}"]
+        assert norm == pytest.approx(of_task["gradient_norm"], rel=1e-4)
+    assert "gradient_norm" not in both
+    # A task without a label has no gradient.
+    assert figures(trainer(), batch(au=False))["gradient_norm/au"] == 0.0
+
+
 def test_the_learning_rate_follows_the_run_and_not_the_steps_of_a_task():
     one = trainer()
     for number in range(10):
