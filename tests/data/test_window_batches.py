@@ -190,14 +190,16 @@ def test_inputs_keep_time_and_all_else_is_flat_and_0_below_padding(case):
             assert float(batch.masks["expr"][n]) == (frame.expression is not None)
 
 
-@pytest.mark.parametrize("kind", [Stratified(), RoundRobin(), Sequential()])
-@pytest.mark.parametrize("windows", [WINDOWS, None], ids=["windows", "frames"])
+@pytest.mark.parametrize(
+    ("windows", "kind"),
+    [(WINDOWS, Stratified()), (WINDOWS, Sequential()), (None, RoundRobin())],
+)
 def test_a_run_takes_up_at_any_step_under_each_batching(case, kind, windows):
     _, faces = case
     faces = dataclasses.replace(faces, windows=windows, shuffle_buffer=24)
     options = {"augmentation": Augmentation(brightness=0.3), "seed": 5}
     whole = take(faces.training(SOURCES, 6, **options, batching=kind), 22)
-    for first in (1, 8, 19):
+    for first in (1, 19):
         resumed = faces.training(SOURCES, 6, **options, first_step=first, batching=kind)
         for ours, theirs in zip(take(resumed, 2), whole[first:], strict=False):
             tf.nest.map_structure(np.testing.assert_array_equal, ours, theirs)
