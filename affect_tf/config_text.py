@@ -23,9 +23,9 @@ def override(
     """Returns `config` with one field replaced, as `--set key.path=value` says.
 
     Entries of a tuple are reached by position or by their `name`:
-    `tasks.expr.distilled.temperature=2`. The value is read as a Python literal, and
-    as plain text where the field holds text. Whole parts are written as calls of the
-    dataclasses that `modules` define: `batching=Sequential()`,
+    `tasks.expr.distilled.temperature=2`; None leaves an entry out. The value is read as
+    a Python literal, and as plain text where the field holds text. Whole parts are
+    written as calls of the dataclasses that `modules` define: `batching=Sequential()`,
     `tasks.expr.supervised=SoftmaxFocal(gamma=1.0)`, `tasks=(Expression(),)`.
 
     Raises:
@@ -60,10 +60,13 @@ def _replace(node: Any, keys: list[str], hint: Any, reading: _Reading) -> Any:
         entries.update({str(i): i for i in range(len(node))})
         position = entries[_known(key, entries, path)]
         of_entry = config_types.of_entry(hint, position)
+        if not keys[1:] and reading.text == "None":
+            return (*node[:position], *node[position + 1 :])
         if not keys[1:] and not (reading.parts and _is_call(reading.text)):
             raise ValueError(
                 "An override must end at a field, not at an entry of a tuple. "
-                f"Received: {path}. Add the name of the field."
+                f"Received: {path}. Add the name of the field, or give None to "
+                "leave the entry out."
             )
         changed = _replace(node[position], keys[1:], of_entry, reading)
         return (*node[:position], changed, *node[position + 1 :])

@@ -197,3 +197,9 @@ def test_windows_are_needed_where_time_is_modelled():
     with pytest.raises(ValueError, match="Give both or neither"):
         config.for_data(ABAW1, {})
     assert isinstance(deng2020_rnn.config().for_data(ABAW1, {}), ExperimentConfig)
+
+
+def test_an_entry_of_a_tuple_that_is_set_to_none_is_left_out():
+    config = changed("sources.va=None")
+    assert [source.name for source in config.sources] == ["expr", "au"]
+    assert [task.name for task in changed("tasks.0=None").tasks] == ["au", "va"]
