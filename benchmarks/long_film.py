@@ -42,17 +42,17 @@ flags.DEFINE_list("frames", ["2000", "10000"], "The two lengths.")
 
 def repeat(source, target, count):
     """Writes a film of `count` frames, over and over those of another."""
+    film = films.probe(source)
+    # The codec wants even sides.
+    height, width = film.height // 2 * 2, film.width // 2 * 2
     with av.open(str(target), "w") as container:
         stream = container.add_stream("libx264", rate=30)
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         looped = itertools.chain.from_iterable(
             films.frames(source) for _ in itertools.count()
         )
         for frame in itertools.islice(looped, count):
-            picture = frame.image
-            # The codec wants even sides.
-            picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
-            stream.height, stream.width = picture.shape[:2]
-            stream.pix_fmt = "yuv420p"
+            picture = np.ascontiguousarray(frame.image[:height, :width])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
         container.mux(stream.encode())
 
