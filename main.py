@@ -165,13 +165,7 @@ def _run(console: rich.console.Console) -> None:
 
 def _run_study(console: rich.console.Console) -> None:
     """Runs the study that --study names, on --data or on what it makes for itself."""
-    if FLAGS.study not in STUDIES:
-        raise UserError(
-            f"--study must name a study. Received: --study={FLAGS.study or ''}. "
-            f"{closest(FLAGS.study or '', STUDIES)}",
-            exit_code=2,
-        )
-    module = importlib.import_module(f"configs.studies.{FLAGS.study}")
+    module = _named("configs.studies", "study", STUDIES)
     try:
         study = module.study().map_configs(_overridden)
     except ValueError as error:
@@ -186,17 +180,23 @@ def _run_study(console: rich.console.Console) -> None:
 
 def _load_config(console: rich.console.Console) -> tuple[Any, pathlib.Path | None]:
     """Returns the config with the overrides of the command line, and its data."""
-    if FLAGS.config not in CONFIGS:
-        raise UserError(
-            f"--config must name an experiment. Received: --config={FLAGS.config}. "
-            f"{closest(FLAGS.config, CONFIGS)}",
-            exit_code=2,
-        )
-    module = importlib.import_module(f"configs.{FLAGS.config}")
+    module = _named("configs", "config", CONFIGS)
     config = _overridden(module.config())
     if FLAGS.mode == "doctor" and FLAGS.data is None and not hasattr(module, "prepare"):
         return config, None
     return config, _data(module, console)
+
+
+def _named(package: str, flag: str, known: tuple[str, ...]) -> Any:
+    """Returns the module of a package that a flag names."""
+    name = FLAGS[flag].value or ""
+    if name not in known:
+        raise UserError(
+            f"--{flag} must name one that there is. Received: --{flag}={name}. "
+            f"{closest(name, known)}",
+            exit_code=2,
+        )
+    return importlib.import_module(f"{package}.{name}")
 
 
 def _overridden(config: Any) -> Any:

@@ -143,22 +143,26 @@ def _start_from_cnn(model: tf.keras.Model, config: ExperimentConfig) -> None:
             exit_code=2,
         )
     run = pathlib.Path(config.cnn)
-    below = run_folder.stored_config(run)
-    wanted = dataclasses.replace(config.architecture, temporal=None)
-    for what, theirs, ours in (
-        ("labels", below.taxonomy, config.taxonomy),
-        ("network", below.architecture, wanted),
-    ):
-        if theirs != ours:
-            raise UserError(
-                f"A CNN must have the {what} of the config that is built on it. "
-                f"Received: {theirs} in {run} for {ours}. Train one with this config "
-                "less architecture.temporal, or choose another by --set cnn=RUN.",
-                exit_code=2,
-            )
+    check_alike(run_folder.stored_config(run), config)
     below = trained_model(run, tf.keras.mixed_precision.global_policy().name)
     network = temporal.embedder(below, [task.name for task in config.tasks])
     model.get_layer(network.name).set_weights(network.get_weights())
+
+
+def check_alike(below: ExperimentConfig, config: ExperimentConfig) -> None:
+    """Raises UserError unless a model of time can start from a network of `below`."""
+    wanted = dataclasses.replace(config.architecture, temporal=None)
+    for what, theirs, ours in (
+        ("labels", below.taxonomy, config.taxonomy),
+        ("architecture", below.architecture, wanted),
+    ):
+        if theirs != ours:
+            raise UserError(
+                f"A CNN must have the {what} of the model of time that starts from it. "
+                f"Received: {theirs} for {ours}. Train one with this config less "
+                "architecture.temporal, or choose another `cnn`.",
+                exit_code=2,
+            )
 
 
 def _cnn_of(run: pathlib.Path, cnn: str | None) -> pathlib.Path:

@@ -91,7 +91,7 @@ def open_session(
         fitted = fit_to(config, manifest, trains)
     except ValueError as error:
         raise UserError(str(error)) from error
-    _check_inputs(fitted, manifest, data, trains)
+    check_inputs(fitted, manifest, data, trains)
     faces = Faces(
         directory=data,
         manifest=reading(manifest, fitted),
@@ -134,8 +134,11 @@ def reading(manifest: Manifest, config: ExperimentConfig) -> Manifest:
     return dataclasses.replace(manifest, features=features)
 
 
-def _check_inputs(
-    config: ExperimentConfig, manifest: Manifest, data: pathlib.Path, trains: bool
+def check_inputs(
+    config: ExperimentConfig,
+    manifest: Manifest,
+    data: pathlib.Path,
+    trains: bool = True,
 ) -> None:
     """Raises UserError unless a model of the config can be given what the data hold."""
     if not manifest.features:

@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Sequence
 
 from affect_tf.commands import run_folder
+from affect_tf.commands import run_models
+from affect_tf.commands.session import check_inputs
 from affect_tf.commands.session import fit_to
 from affect_tf.config import ExperimentConfig
 from affect_tf.data.manifest import Manifest
@@ -59,7 +61,7 @@ def _check_arm(arm: Arm, manifest: Manifest, data: pathlib.Path) -> None:
             "pretrained must be a file of weights. "
             f"Received: {config.pretrained!r}, which is not there. Check the path."
         )
-    _check_inputs(config, manifest, data)
+    check_inputs(config, manifest, data)
     if config.architecture.temporal is not None:
         _check_time(arm, config, manifest, data)
     config.batching.rows(config.sources, config.batch_size)
@@ -68,26 +70,6 @@ def _check_arm(arm: Arm, manifest: Manifest, data: pathlib.Path) -> None:
         streams.shards("train", source)
         if source.balanced:
             _check_balanced(source, config, manifest, data)
-
-
-def _check_inputs(
-    config: ExperimentConfig, manifest: Manifest, data: pathlib.Path
-) -> None:
-    if not manifest.features:
-        return
-    if config.architecture.temporal is None:
-        raise UserError(
-            "A config without architecture.temporal must be given pictures. Received: "
-            f"{data}, which holds features. Choose the folder that they were made from."
-        )
-    wanted = [f"{task.name}_embedding" for task in config.tasks]
-    missing = [name for name in wanted if name not in manifest.features]
-    if missing:
-        raise UserError(
-            "Features must hold the embedding of every task. Received: "
-            f"{data} without {', '.join(missing)}. Choose the folder that they were "
-            "made from and an arm as `cnn`, or leave the task out."
-        )
 
 
 def _check_time(
@@ -125,22 +107,7 @@ def _check_time(
             "out above, or add it below."
         )
     if arm.cnn is None or config.train_cnn:
-        _check_alike(below, config)
-
-
-def _check_alike(below: ExperimentConfig, config: ExperimentConfig) -> None:
-    """Raises UserError unless a model on pictures can start from a network."""
-    wanted = dataclasses.replace(config.architecture, temporal=None)
-    for what, theirs, ours in (
-        ("labels", below.taxonomy, config.taxonomy),
-        ("architecture", below.architecture, wanted),
-    ):
-        if theirs != ours:
-            raise UserError(
-                f"A network must have the {what} of the model of time that starts "
-                f"from it. Received: {theirs} for {ours}. Make them equal but for "
-                "`temporal`."
-            )
+        run_models.check_alike(below, config)
 
 
 def _check_balanced(

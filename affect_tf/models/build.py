@@ -201,21 +201,10 @@ def build(
 
 
 def _check_tasks(num_logits: Mapping[str, int]) -> None:
-    if not num_logits:
-        raise ValueError(
-            "A model must have at least one task. "
-            f"Received: num_logits={dict(num_logits)}. "
-            "Take the tasks from the taxonomy."
-        )
-    for task, count in num_logits.items():
+    layers.check_num_logits(num_logits)
+    for task in num_logits:
         if task in RESERVED_NAMES or not task.isidentifier():
             raise ValueError(
                 "A task's name must be an identifier that no other layer has. "
                 f"Received: {task!r}. Taken: {', '.join(RESERVED_NAMES)}."
-            )
-        if count < 1:
-            raise ValueError(
-                "A task must have at least one logit. "
-                f"Received: num_logits[{task!r}]={count}. "
-                "Leave the task out where the taxonomy has no label for it."
             )

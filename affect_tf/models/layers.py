@@ -1,9 +1,10 @@
-"""Normalisation of pictures, as data and as the first layer of every model."""
+"""Normalisation, the first layer of every model; the check of the last ones."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -126,3 +127,20 @@ class Normalize(tf.keras.layers.Layer):
         config.pop("trainable", None)
         fields = dataclasses.asdict(self.normalization)
         return {**config, **fields}
+
+
+def check_num_logits(num_logits: Mapping[str, int]) -> None:
+    """Raises ValueError without a task, or for a task without a logit."""
+    if not num_logits:
+        raise ValueError(
+            "A model must have at least one task. "
+            f"Received: num_logits={dict(num_logits)}. "
+            "Take the tasks from the taxonomy."
+        )
+    for task, count in num_logits.items():
+        if count < 1:
+            raise ValueError(
+                "A task must have at least one logit. "
+                f"Received: num_logits[{task!r}]={count}. "
+                "Leave the task out where the taxonomy has no label for it."
+            )

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from affect_tf.models import frames
+from affect_tf.models import layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,19 +186,8 @@ def end_to_end(
 
 
 def _check(widths: Mapping[str, int], num_logits: Mapping[str, int]) -> None:
-    if not num_logits:
-        raise ValueError(
-            "A model must have at least one task. "
-            f"Received: num_logits={dict(num_logits)}. "
-            "Take the tasks from the taxonomy."
-        )
-    for task, count in num_logits.items():
-        if count < 1:
-            raise ValueError(
-                "A task must have at least one logit. "
-                f"Received: num_logits[{task!r}]={count}. "
-                "Leave the task out where the taxonomy has no label for it."
-            )
+    layers.check_num_logits(num_logits)
+    for task in num_logits:
         if widths.get(task, 0) < 1:
             raise ValueError(
                 "A sequence model must have an embedding of each of its tasks. "
