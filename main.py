@@ -65,6 +65,13 @@ _USED_IN = {
     "seeds": ["study"],
 }
 
+#: What --set may change of a run that is trained: all else is the run's own.
+_SET_IN = {
+    "evaluate": ("cnn", "windows.evaluation_stride"),
+    "export": (),
+    "features": (),
+}
+
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("mode", "teacher", list(_MODULES), "What to do.")
 flags.DEFINE_string("config", "sample", f"Experiment: {', '.join(CONFIGS)}.")
@@ -129,6 +136,15 @@ def _check_used() -> None:
                 f"Received: --mode={FLAGS.mode}. Leave one of the two out.",
                 exit_code=2,
             )
+    for assignment in FLAGS.set if FLAGS.mode in _SET_IN else ():
+        path, may = assignment.partition("=")[0], _SET_IN[FLAGS.mode]
+        if path not in may:
+            raise UserError(
+                f"--set must change what --mode={FLAGS.mode} does not take from the "
+                f"run: {' or '.join(may) or 'nothing'}. Received: --set {assignment}. "
+                "Leave it out; a run keeps the config that it was trained with.",
+                exit_code=2,
+            )
     if FLAGS.mode == "study" and any(s.startswith("seed=") for s in FLAGS.set):
         raise UserError(
             "The seeds of a study must be its own. Received: --set seed. "
@@ -174,7 +190,14 @@ def _run_study(console: rich.console.Console) -> None:
     mode = importlib.import_module("affect_tf.commands.study")
     workdir = pathlib.Path(FLAGS.workdir)
     mode.run_study(
-        study, FLAGS.study, data, workdir, console, FLAGS.seeds, FLAGS.overwrite
+        study,
+        FLAGS.study,
+        data,
+        workdir,
+        console,
+        FLAGS.seeds,
+        FLAGS.overwrite,
+        FLAGS.set,
     )
 
 

@@ -189,8 +189,9 @@ def _member(session: Session, folder: pathlib.Path, split: str) -> Scored:
             f"Received: --split={split}. Choose from {manifest.splits}.",
             exit_code=2,
         )
-    cnn = session.config.cnn
-    faces = run_models.as_seen_by(folder, session.faces, cnn)
+    cnn, windows = session.config.cnn, session.config.windows
+    stride = None if windows is None else windows.evaluation_stride
+    faces = run_models.as_seen_by(folder, session.faces, cnn, stride)
     model = run_models.trained_model(folder, data=manifest, cnn=cnn)
     dataset = faces.evaluation(split, config.evaluation_batch_size)
     predictions = predictions_lib.collect(

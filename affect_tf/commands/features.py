@@ -55,8 +55,8 @@ def features(
     frames = extract(session, run, target, overwrite)
     session.say(f"   features: {target}, {frames:,} frames seen by {run.name}")
     session.say(
-        "Next: a model of time, by --mode=teacher --config=deng2020_rnn "
-        f"--data={target} (or another config with windows)"
+        f"Next: a model of time, by --mode=teacher --data={target} and a --config with "
+        "windows, such as deng2020_rnn_small"
     )
 
 
@@ -101,7 +101,8 @@ def extract(
 
     target = target.resolve()
     with run_lock.alone(target.with_name(f".{target.name}.lock"), waiting):
-        if _is_finished(target, origin):
+        # With --overwrite the sums of its shards are looked at, too.
+        if _is_finished(target, origin) and not overwrite:
             session.say(f"{target} holds these features already")
         else:
             _claim(target, origin, overwrite)
@@ -204,8 +205,7 @@ def _claim(target: pathlib.Path, origin: dict[str, str], overwrite: bool) -> Non
         damaged = [
             target / shard.file
             for shard in manifest.shards
-            if (target / shard.file).exists()
-            and (target / shard.file).stat().st_size != shard.bytes
+            if _is_damaged(target / shard.file, shard, overwrite)
         ]
     else:
         stored = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
@@ -233,6 +233,15 @@ def _network(run: pathlib.Path) -> tf.keras.Model:
     """
     model = run_models.trained_model(run)
     return temporal.embedder(model, [*model.output_shape])
+
+
+def _is_damaged(path: pathlib.Path, shard: Shard, look_inside: bool) -> bool:
+    """Whether a shard that is there is not what the manifest says."""
+    if not path.exists():
+        return False
+    if path.stat().st_size != shard.bytes:
+        return True
+    return look_inside and files.sha256(path) != shard.sha256
 
 
 def _written(shard: Shard, path: pathlib.Path) -> Shard:

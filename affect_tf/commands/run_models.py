@@ -98,9 +98,24 @@ def _check_same_network(
         )
 
 
-def as_seen_by(run: pathlib.Path, faces: Faces, cnn: str | None = None) -> Faces:
-    """Returns the records of `faces` as a run's model is to be given them."""
+def as_seen_by(
+    run: pathlib.Path,
+    faces: Faces,
+    cnn: str | None = None,
+    evaluation_stride: int | None = None,
+) -> Faces:
+    """Returns the records of `faces` as a run's model is to be given them.
+
+    Args:
+      run: Its folder.
+      faces: The records.
+      cnn: As for `trained_model`.
+      evaluation_stride: Frames from one window to the next; None for the run's own.
+    """
     config = run_folder.stored_config(run)
+    windows = config.windows
+    if windows is not None and evaluation_stride is not None:
+        windows = dataclasses.replace(windows, evaluation_stride=evaluation_stride)
     size = config.architecture.image_size
     if run_folder.training_data(run).features and not faces.manifest.features:
         below = run_folder.stored_config(_cnn_of(run, cnn))
@@ -109,7 +124,7 @@ def as_seen_by(run: pathlib.Path, faces: Faces, cnn: str | None = None) -> Faces
         faces,
         manifest=reading(faces.manifest, config),
         image_size=size,
-        windows=config.windows,
+        windows=windows,
     )
 
 

@@ -90,7 +90,7 @@ def open_session(
     try:
         fitted = fit_to(config, manifest, trains)
     except ValueError as error:
-        raise UserError(str(error)) from error
+        raise UserError(str(error), exit_code=2) from error
     check_inputs(fitted, manifest, data, trains)
     faces = Faces(
         directory=data,

@@ -6,6 +6,7 @@ import gc
 import pathlib
 import statistics
 import time
+from collections.abc import Sequence
 
 import rich.console
 import tensorflow as tf
@@ -32,6 +33,7 @@ def run_study(
     console: rich.console.Console,
     seeds: int | None = None,
     overwrite: bool = False,
+    changes: Sequence[str] = (),
 ) -> Table:
     """Does all runs of a study that are not there yet; shows and writes its table.
 
@@ -47,6 +49,7 @@ def run_study(
       seeds: How many, in place of the study's own.
       overwrite: Whether to train anew what is there. That is noted at the start: if it
         is interrupted, the same command without it goes on.
+      changes: What --set has changed of its configs, for the record.
 
     Returns:
       The complete table.
@@ -59,19 +62,20 @@ def run_study(
     runs = Runs(workdir / _FOLDER, data, console)
     runs.check(study.arms)
     numbers = tuple(range(1, (seeds or study.seeds) + 1))
+    origin = documents.Origin(name, str(data), tuple(changes))
     try:
         with Interrupts():
             _do_all(_plan(study, runs, numbers), runs, console, overwrite)
     except BaseException:
         try:
-            _finish(_table(study, runs, numbers), runs, name, data, console)
+            _finish(_table(study, runs, numbers), runs, origin, console)
         except Exception as error:
             # Whatever stopped the study is what a person has to hear of.
             text = f"The table could not be made: {type(error).__name__}: {error}"
             _say(console, text)
         raise
     table = _table(study, runs, numbers)
-    _finish(table, runs, name, data, console)
+    _finish(table, runs, origin, console)
     return table
 
 
@@ -142,8 +146,7 @@ def _table(study: Study, runs: Runs, seeds: tuple[int, ...]) -> Table:
 def _finish(
     table: Table,
     runs: Runs,
-    name: str,
-    data: pathlib.Path,
+    origin: documents.Origin,
     console: rich.console.Console,
 ) -> None:
     """Shows and writes a table; one without any number is left out."""
@@ -152,10 +155,10 @@ def _finish(
         return
     for shown in documents.console_tables(table):
         console.print(shown)
-    folder = runs.folder / name
-    facts = {"data": str(data), "data_digest": runs.data_digest}
-    files.write_text(folder / "results.md", documents.markdown(table, name, str(data)))
-    files.write_text(folder / "results.json", documents.to_json(table, name, facts))
+    folder = runs.folder / origin.name
+    facts = {"data_digest": runs.data_digest}
+    files.write_text(folder / "results.md", documents.markdown(table, origin))
+    files.write_text(folder / "results.json", documents.to_json(table, origin, facts))
     files.write_text(folder / "results.csv", documents.to_csv(table))
     for stem, figure in plots.figures(table).items():
         files.write_bytes(folder / f"{stem}.png", figure_to_png(figure))

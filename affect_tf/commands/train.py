@@ -9,6 +9,7 @@ import rich.table
 
 from affect_tf.commands import evaluate
 from affect_tf.commands import run_folder
+from affect_tf.commands import run_lock
 from affect_tf.commands import run_models
 from affect_tf.commands.evaluate import Scored
 from affect_tf.commands.session import Session
@@ -76,7 +77,10 @@ def student(session: Session, overwrite: bool = False) -> None:
     )
     session.console.print(report.comparison_table(comparison, (TEACHER, last)))
     _show_places(session, names[-1])
-    session.say("Next: a SavedModel, by the same command with --mode=export")
+    if config.architecture.temporal is None:
+        session.say("Next: a SavedModel, by the same command with --mode=export")
+    else:
+        session.say("Next: plots and intervals, by the same command, --mode=evaluate")
 
 
 def train_teacher(session: Session, overwrite: bool = False) -> None:
@@ -142,7 +146,19 @@ def _columns(systems: dict[str, Scored]) -> rich.table.Table:
 def _train(
     session: Session, name: str, stage: Stage, seed: int, overwrite: bool
 ) -> None:
-    """Trains one run to its end; a finished one is left as it is."""
+    """Trains one run to its end, alone; a finished one is left as it is."""
+    run = session.run(name)
+
+    def waiting() -> None:
+        session.say(f"Another process trains {run}; waiting for it to end")
+
+    with run_lock.alone(run.with_name(f".{run.name}.lock"), waiting):
+        _train_alone(session, name, stage, seed, overwrite)
+
+
+def _train_alone(
+    session: Session, name: str, stage: Stage, seed: int, overwrite: bool
+) -> None:
     config, run, manifest = session.config, session.run(name), session.faces.manifest
     if _SPLIT not in manifest.splits:
         raise UserError(

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from affect_tf import files
 from affect_tf.data import images
+from affect_tf.data import streams
 from affect_tf.data.sample import FEATURE
 from affect_tf.errors import UserError
 
@@ -47,12 +48,14 @@ def write_shard(
       The frames of each record that was written.
 
     Raises:
-      UserError: If a picture cannot be read, or a feature does not fit in float16.
+      UserError: If the shard is damaged, a picture cannot be read, or a feature does
+        not fit in float16.
     """
     part = target.with_name(f".{target.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
     vectors = _Vectors(_batches(source, extract, image_size, batch_size))
-    with tf.io.TFRecordWriter(str(part)) as writer:
+    reading = streams.readable(f"Shard {source}")
+    with tf.io.TFRecordWriter(str(part)) as writer, reading:
         for serialized in tf.data.TFRecordDataset(str(source)).as_numpy_iterator():
             example = tf.train.Example.FromString(serialized)
             count = len(example.features.feature["image"].bytes_list.value)

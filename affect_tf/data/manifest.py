@@ -73,7 +73,7 @@ class Manifest:
       features: Name -> width of the vectors that the frames have instead of pictures;
         empty where they have pictures.
       features_from: What made them: "run", the folder of a run as it was given;
-        "weights", a digest; "config", a name. Empty where there are none.
+        "weights" and "data", digests; "config", a name. Empty where there are none.
       schema_version: Of the records and of this file.
     """
 

@@ -256,8 +256,11 @@ class Streams:
 
 
 @contextlib.contextmanager
-def readable() -> Iterator[None]:
+def readable(what: str = "The records of a folder") -> Iterator[None]:
     """Makes a reader's errors readable.
+
+    Args:
+      what: Is read, for the message.
 
     Raises:
       UserError: If a shard or a stored picture is damaged.
@@ -271,5 +274,11 @@ def readable() -> Iterator[None]:
     ) as error:
         # The assertion's own words, without the trace of operations around them.
         found = re.search(r"assertion failed: \[b?['\"]?(.*?)['\"]?\]", error.message)
-        reason = found.group(1) if found else error.message.splitlines()[0]
-        raise UserError(reason) from error
+        if found:
+            raise UserError(found.group(1)) from error
+        reason = re.sub(r"\{\{.*?\}\} ?| ?\[Op:.*", "", error.message.splitlines()[0])
+        raise UserError(
+            f"{what} must be whole. Received: {reason.strip()}. Run 'python -m "
+            "tfrecords_builder verify' on the folder, which names the file, and give "
+            "the command that made it again."
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from typing import Any
@@ -40,6 +41,21 @@ _NAMES = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What a study was started with.
+
+    Attributes:
+      name: As `--study` says it.
+      data: The folder of the records.
+      changes: What `--set` changed of its configs; empty where nothing.
+    """
+
+    name: str
+    data: str
+    changes: tuple[str, ...] = ()
+
+
 def metric_name(metric: str) -> str:
     """Returns a metric's name as a table says it; an arrow marks an error."""
     return f"{_NAMES[metric]} ↓" if lower_is_better(metric) else _NAMES[metric]
@@ -53,19 +69,17 @@ def console_tables(table: Table) -> list[rich_table.Table]:
     return tables
 
 
-def markdown(table: Table, name: str, data: str) -> str:
-    """Returns a page with both tables and what the numbers mean.
-
-    Args:
-      table: The study.
-      name: As `--study` says it.
-      data: The folder of the records.
-    """
+def markdown(table: Table, origin: Origin) -> str:
+    """Returns a page with both tables and what the numbers mean."""
     study = table.study
+    changes = "".join(f" --set {change}" for change in origin.changes)
     facts = [
-        f"- command: `--mode=study --study={name}`, data: `{data}`",
+        f"- command: `--mode=study --study={origin.name}{changes}`, data: "
+        f"`{origin.data}`",
         f"- seeds: {', '.join(map(str, table.seeds))}; scored on the validation split",
     ]
+    if origin.changes:
+        facts.append("- every arm was changed by --set: this is not the study as it is")
     if study.source:
         facts.append(f"- source: {study.source}")
     if study.expectation:
@@ -110,17 +124,19 @@ def markdown(table: Table, name: str, data: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def to_json(table: Table, name: str, facts: dict[str, Any]) -> str:
+def to_json(table: Table, origin: Origin, facts: dict[str, Any]) -> str:
     """Returns everything as JSON, down to the runs that a number comes from.
 
     Args:
       table: The study.
-      name: As `--study` says it.
-      facts: What else belongs to the record, such as the data.
+      origin: What it was started with.
+      facts: What else belongs to the record, such as checksums.
     """
     study = table.study
     document = {
-        "study": name,
+        "study": origin.name,
+        "data": origin.data,
+        "changes": list(origin.changes),
         "title": study.title,
         "source": study.source,
         "expectation": study.expectation,

@@ -65,7 +65,7 @@ class Progress:
         self._loss, self._speed = log.losses[TOTAL], log.rows_per_second
         epoch = min((log.step - 1) // self._steps_per_epoch + 1, self._epochs)
         figures = (
-            f"loss {self._loss:.3f}  {self._speed:,.0f} samples/s  "
+            f"loss {self._loss:.3f}  {self._speed:,.0f} frames/s  "
             f"{_clock(self._seconds_left(log.step))} left"
         )
         where = f"{self._name} epoch {epoch}/{self._epochs}"

@@ -72,7 +72,7 @@ class TensorBoard:
                 tf.summary.scalar(f"{group}/{name}", value)
             tf.summary.scalar("optimizer/learning_rate", trainer.learning_rate)
             tf.summary.scalar("optimizer/loss_scale", trainer.loss_scale)
-            tf.summary.scalar("time/samples_per_s", log.rows_per_second)
+            tf.summary.scalar("time/frames_per_s", log.rows_per_second)
             tf.summary.scalar("time/input_wait", log.input_wait)
 
     def epoch(

@@ -42,7 +42,8 @@ class StepLog:
       step: Steps done.
       losses: Mean of each figure of the steps, by name. The gradient's norm of one of
         several optimizers is 0 in a step that it does not make.
-      rows_per_second: Samples trained on per second, waiting included.
+      rows_per_second: Frames trained on per second, waiting included; padding does
+        not count.
       input_wait: Share of the time spent waiting for data, in [0, 1].
     """
 
@@ -207,7 +208,7 @@ class Trainer:
             if not named[FINITE] or overflows > _MOST_OVERFLOWS:
                 raise NonFiniteLossError(self._explain(batch, named))
             figures.append(values)
-            rows += int(batch.weight.shape[0])
+            rows += int(np.count_nonzero(batch.weight))
             if count % log_every == 0 or count == steps:
                 elapsed = time.perf_counter() - began
                 means = np.mean(figures, axis=0)

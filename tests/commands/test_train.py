@@ -2,12 +2,15 @@ import dataclasses
 import json
 import shutil
 import signal
+import threading
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
 
 from affect_tf.commands import run_folder
+from affect_tf.commands import run_lock
 from affect_tf.data.manifest import Manifest
 from affect_tf.training.trainer import Trainer
 from tests.commands.stored import weights
@@ -39,7 +42,7 @@ def test_the_events_hold_addends_scores_and_pictures(trained):
         "optimizer/learning_rate",
         "optimizer/loss_scale",
         "optimizer/gradient_norm",
-        "time/samples_per_s",
+        "time/frames_per_s",
         "time/input_wait",
         "score/overall",
         "score/expr/f1",
@@ -92,6 +95,25 @@ def test_an_interrupted_run_ends_as_if_it_had_never_stopped(
     ours, theirs = (weights(top / "sample/teacher") for top in (tmp_path, trained))
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.skipif(run_lock.fcntl is None, reason="the system has no such locks")
+def test_a_run_that_another_process_trains_is_waited_for(run, trained):
+    lock = trained / "sample" / ".teacher.lock"
+    held, done = threading.Event(), threading.Event()
+
+    def other():
+        with run_lock.alone(lock, lambda: None):
+            held.set()
+            done.wait(2)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert held.wait(30)
+    code, output = run(workdir=trained, mode="teacher")
+    thread.join(30)
+    assert code == 0
+    assert "Another process trains" in output
 
 
 def test_another_config_does_not_go_on_in_the_same_folder(run, trained):

@@ -7,15 +7,34 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from affect_tf.data import feature_records
 from affect_tf.data import record_decoder
 from affect_tf.data import records
 from affect_tf.data.records import Frame
 from affect_tf.data.records import Sample
+from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import Taxonomy
+from tests.record_folder import face
 from tests.record_folder import vector
 
 SMALL = Taxonomy("small", ("neutral", "anger", "fear"), ("AU1", "AU4"))
 WIDTHS = {"expr_embedding": 3, "va_embedding": 1}
+
+
+def test_a_shard_of_damaged_pictures_is_named(tmp_path):
+    frames = tuple(Frame(image=face(n), expression="fear") for n in range(8))
+    path = tmp_path / "a.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for _ in range(3):
+            writer.write(records.encode(sample(*frames), SMALL))
+    stored = path.read_bytes()
+    path.write_bytes(stored[:700] + b"x" * 40 + stored[740:])
+    written = feature_records.write_shard(
+        path, tmp_path / "b.tfrecord", lambda faces: {"v": faces[:, 0, 0, :1]}, 32, 4
+    )
+    with pytest.raises(UserError, match=r"a\.tfrecord must be whole.*verify"):
+        list(written)
+    assert not (tmp_path / "b.tfrecord").exists()
 
 
 def features(number):

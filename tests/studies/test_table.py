@@ -110,7 +110,7 @@ def test_sums_over_other_tasks_are_not_compared():
     made = table(random_values(3), b=narrow)
     assert made.difference(Comparison("a", "b"), "overall") is None
     assert made.difference(Comparison("a", "b"), "expr/f1") is not None
-    assert "same tasks only" in documents.markdown(made, "x", "data")
+    assert "same tasks only" in documents.markdown(made, documents.Origin("x", "data"))
 
 
 def test_the_papers_difference_is_told_where_both_numbers_are():
@@ -122,7 +122,7 @@ def test_the_papers_difference_is_told_where_both_numbers_are():
     first, second = made.differences()
     assert first.paper == pytest.approx(0.03)
     assert second.paper is None
-    page = documents.markdown(made, "x", "data")
+    page = documents.markdown(made, documents.Origin("x", "data"))
     assert "(0.530)" in page
     assert "+0.030" in page
 
@@ -143,7 +143,7 @@ def test_students_count_by_their_mean_over_the_metrics_that_all_have():
 def test_json_and_csv_hold_every_seed_with_its_runs():
     values = random_values(3)
     made = table(values)
-    stored = json.loads(documents.to_json(made, "x", {"data": "folder"}))
+    stored = json.loads(documents.to_json(made, documents.Origin("x", "folder"), {}))
     assert (stored["study"], stored["data"], stored["seeds"]) == (
         "x",
         "folder",
@@ -168,7 +168,7 @@ def test_pages_and_terminals_show_what_is_missing():
     values["b"][3].pop("overall")
     made = table(values)
     assert not made.is_complete
-    page = documents.markdown(made, "x", "data")
+    page = documents.markdown(made, documents.Origin("x", "data"))
     assert "Incomplete: 5 of 6" in page
     assert "The same command goes on, without `--overwrite`" in page
     assert "not in every arm alike" in page
@@ -190,6 +190,8 @@ def test_a_bar_in_a_name_does_not_break_the_page():
         for arm, by_seed in values.items()
         for seed, scores in by_seed.items()
     )
-    page = documents.markdown(Table(study, results, (1, 2)), "x", "data")
+    page = documents.markdown(
+        Table(study, results, (1, 2)), documents.Origin("x", "data")
+    )
     rows = [line for line in page.splitlines() if line.startswith("|")]
     assert {line.replace(r"\|", "").count("|") for line in rows} == {4}
