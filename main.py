@@ -69,7 +69,6 @@ _USED_IN = {
 _SET_IN = {
     "evaluate": ("cnn", "windows.evaluation_stride"),
     "export": (),
-    "features": (),
 }
 
 FLAGS = flags.FLAGS
@@ -172,7 +171,7 @@ def _run(console: rich.console.Console) -> None:
     elif FLAGS.mode == "student":
         mode.student(session, FLAGS.overwrite)
     elif FLAGS.mode == "features":
-        mode.features(session, FLAGS.runs, FLAGS.out, FLAGS.overwrite)
+        mode.features(session, FLAGS.runs, FLAGS.out, FLAGS.overwrite, FLAGS.set)
     elif FLAGS.mode == "evaluate":
         mode.evaluate(session, FLAGS.runs, FLAGS.split, FLAGS.json, FLAGS.out)
     else:

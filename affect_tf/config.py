@@ -13,25 +13,36 @@ from collections.abc import Mapping
 from typing import Any
 from typing import Protocol
 
+from affect_tf import config_checks
 from affect_tf.data.augment import Augmentation
 from affect_tf.data.batching import Batching
 from affect_tf.data.batching import Stratified
+from affect_tf.data.past import Past
 from affect_tf.data.sources import Source
 from affect_tf.data.windows import Windows
+from affect_tf.labels.taxonomy import closest
 from affect_tf.labels.taxonomy import TASKS
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.models.build import Architecture
 from affect_tf.objective.losses import SoftmaxCrossEntropy
 from affect_tf.objective.mixing import CellMix
+from affect_tf.objective.objective import Adversarial
 from affect_tf.objective.tasks import Task
+from affect_tf.objective.weighting import ConstantWeighting
+from affect_tf.objective.weighting import TaskWeighting
 
 #: What `precision` may be.
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
-_COUNTS = ("batch_size", "num_students", "evaluation_batch_size", "shuffle_buffer")
+#: What `metric` may be: sums over the tasks, as `evaluation.scores` defines them.
+METRICS = ("overall", "abaw3")
+_COUNTS = (
+    *("batch_size", "num_students", "evaluation_batch_size", "shuffle_buffer"),
+    "pieces",
+)
 
 
 class Schedule(Protocol):
-    """A value that follows the training, such as a learning rate."""
+    """A value that follows the training: a learning rate, or a weight of the loss."""
 
     def __call__(self, epoch: Any, epochs: int) -> Any:
         """Returns the value at `epoch`, a float in [0, epochs]."""
@@ -52,13 +63,14 @@ class Stage:
       epochs: Passes over the longest source.
       learning_rate: Schedule over these epochs.
       mix: Coefficients of supervision and distillation.
-      patience: Epochs without a better overall score after which training stops;
-        None trains all of them.
+      patience: Epochs without a better score after which training stops; None trains
+        all of them.
       start_from_teacher: Whether a student starts from its teacher's weights; as in
         Deng 2020, students start afresh by default.
       keep_shared: Whether labels beside those of a source's own tasks are used, where
         the source keeps them. Vu et al. 2021 do without them for the teacher (Eq. 7)
         and compare students without (Eq. 9) and with them (Eq. 10).
+      weighting: Weights of whole tasks, which may follow the validation scores.
     """
 
     epochs: int
@@ -67,6 +79,7 @@ class Stage:
     patience: int | None = None
     start_from_teacher: bool = False
     keep_shared: bool = True
+    weighting: TaskWeighting = ConstantWeighting()
 
     def __post_init__(self) -> None:
         """Checks the counts."""
@@ -107,12 +120,23 @@ class ExperimentConfig:
       evaluation_batch_size: Faces of an evaluation batch.
       shuffle_buffer: Faces held in memory for shuffling, for each source.
       batching: Which sources give the samples of a batch.
-      windows: How clips are cut where `architecture.temporal` models time; else None.
+      windows: What of clips makes a sample where `architecture.temporal` models time:
+        `Windows`, or `Past` under a `FaceAndSound`; else None.
       cnn: Folder of the run whose network sees the faces below
         `architecture.temporal`, where a model is trained on pictures; None elsewhere.
-      train_cnn: Whether that network is trained along.
+      sound: Folder of the run, or file of published weights, whose network hears.
+      train_cnn: Whether the networks below `architecture.temporal` are trained along;
+        those that nothing is named for start from random weights, then.
       separate_optimizers: Whether each task has an optimizer of its own, which moves
         the shared layers too.
+      adversarial: The weight of a discriminator that tells from the shared features
+        which source a sample is of, behind a reversal of its gradient; None for none.
+        Its sources are those that teach some of the tasks; they come first.
+      metric: The sum of scores that chooses the best epoch, "overall" or "abaw3"; its
+        addends move the `weighting` of a stage.
+      pieces: Parts of a batch that the networks below `architecture.temporal` see one
+        after the other, so that a large batch fits in memory. The loss is that of the
+        whole batch.
     """
 
     name: str
@@ -133,10 +157,14 @@ class ExperimentConfig:
     evaluation_batch_size: int = 128
     shuffle_buffer: int = 8192
     batching: Batching = Stratified()
-    windows: Windows | None = None
+    windows: Windows | Past | None = None
     cnn: str | None = None
+    sound: str | None = None
     train_cnn: bool = False
     separate_optimizers: bool = False
+    adversarial: Adversarial | None = None
+    metric: str = "overall"
+    pieces: int = 1
 
     def __post_init__(self) -> None:
         """Checks what no part can check alone."""
@@ -151,12 +179,13 @@ class ExperimentConfig:
                 "ExperimentConfig.sources must not be empty. Received: sources=(). "
                 "Source('all') reads every sample."
             )
-        if self.precision not in PRECISIONS:
-            raise ValueError(
-                f"ExperimentConfig.precision must be one of {', '.join(PRECISIONS)}. "
-                f"Received: precision={self.precision!r}. "
-                "Use 'auto' to let the machine decide."
-            )
+        for field, choices in (("precision", PRECISIONS), ("metric", METRICS)):
+            value = getattr(self, field)
+            if value not in choices:
+                raise ValueError(
+                    f"ExperimentConfig.{field} must be one of {', '.join(choices)}. "
+                    f"Received: {field}={value!r}. {closest(value, choices)}"
+                )
         if not 0 <= self.seed < 2**31:
             raise ValueError(
                 "ExperimentConfig.seed must lie in [0, 2^31). "
@@ -168,27 +197,6 @@ class ExperimentConfig:
                     f"ExperimentConfig.{field} must be at least 1. "
                     f"Received: {field}={getattr(self, field)}. Give a whole number."
                 )
-
-    def _check_time(self) -> None:
-        """Checks the fields that say how time is modelled against each other."""
-        temporal = self.architecture.temporal
-        if (self.windows is None) != (temporal is None):
-            raise ValueError(
-                "ExperimentConfig.windows must come with architecture.temporal: one "
-                "cuts clips, the other reads what was cut. Received: "
-                f"windows={self.windows}, temporal={temporal}. Give both or neither."
-            )
-        if self.cnn is not None and temporal is None:
-            raise ValueError(
-                "ExperimentConfig.cnn must come with architecture.temporal, which it "
-                f"stands below. Received: cnn={self.cnn!r}, temporal=None. "
-                "Use pretrained=FILE to start a network from weights."
-            )
-        if self.train_cnn and self.cnn is None:
-            raise ValueError(
-                "ExperimentConfig.train_cnn must come with the run to start from. "
-                "Received: train_cnn=True, cnn=None. Name that run's folder as cnn."
-            )
 
     def for_data(
         self,
@@ -207,8 +215,7 @@ class ExperimentConfig:
         Raises:
           ValueError: If no task, or no source, is left, or fields do not go together.
         """
-        # Not checked before, so that overrides can set these fields one by one.
-        self._check_time()
+        config_checks.check_together(self)
         there = [task for task in taxonomy.tasks if task in labelled]
         known = tuple(
             self._corrected(task, taxonomy, class_counts)
@@ -234,9 +241,18 @@ class ExperimentConfig:
                 f"Received: tasks={sorted(names)}, sources of "
                 f"{[source.tasks for source in self.sources]}. Add a source."
             )
-        return dataclasses.replace(
+        fitted = dataclasses.replace(
             self, taxonomy=taxonomy, tasks=known, sources=sources
         )
+        config_checks.check_discriminated(fitted)
+        return fitted
+
+    @property
+    def num_discriminated(self) -> int:
+        """Sources that the discriminator tells apart, the first ones; 0 without it."""
+        if self.adversarial is None:
+            return 0
+        return sum(0 < len(each.tasks) < len(self.tasks) for each in self.sources)
 
     def sources_of(self, stage: Stage) -> tuple[Source, ...]:
         """Returns the sources as a stage wants them."""

@@ -28,12 +28,12 @@ from absl import flags
 
 from affect_tf.commands import evaluate
 from affect_tf.commands import features
+from affect_tf.commands import new_models
 from affect_tf.commands import run_folder
-from affect_tf.commands import run_models
 from affect_tf.commands import session as session_lib
 from affect_tf.commands import train
+from affect_tf.training import assembly
 from affect_tf.training import precision
-from affect_tf.training import trainer as trainer_lib
 from configs import deng2020_rnn
 
 FLAGS = flags.FLAGS
@@ -62,9 +62,9 @@ def stepper(session):
     """Returns a function that does one training step, and the steps of an epoch."""
     config, faces = session.config, session.faces
     policy = precision.choose(config.precision).policy
-    model = run_models.new_model(config, policy, 0, faces.manifest.features)
+    model = new_models.new_model(config, policy, 0, faces.manifest.features)
     steps = faces.steps_per_epoch(config.sources, config.batch_size, config.batching)
-    trainer = trainer_lib.build(model, config, config.teacher, steps)
+    trainer = assembly.build(model, config, config.teacher, steps)
     batches = iter(
         faces.training(
             config.sources,

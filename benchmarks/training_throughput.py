@@ -17,6 +17,7 @@ nothing) and student / constant (the price of online distillation).
 
 from __future__ import annotations
 
+import importlib
 import pathlib
 import statistics
 import time
@@ -27,31 +28,32 @@ import rich.console
 from absl import app
 from absl import flags
 
-from affect_tf.commands import run_models
+from affect_tf.commands import new_models
 from affect_tf.commands import session as session_lib
+from affect_tf.commands.run_folder import CONFIG_MODULES
 from affect_tf.config_text import override
+from affect_tf.training import assembly
 from affect_tf.training import precision
-from affect_tf.training import trainer as trainer_lib
-from configs import deng2020
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data", "data/sample", "Folder of TFRecords.")
 flags.DEFINE_integer("rounds", 4, "Turns of each loop.")
 flags.DEFINE_integer("steps", 6, "Counted steps of a turn.")
 flags.DEFINE_integer("uncounted", 8, "Steps before those; more than lie ready.")
-flags.DEFINE_multi_string("set", [], "Change a field of the config deng2020.")
+flags.DEFINE_string("config", "deng2020", "The config of the step.")
+flags.DEFINE_multi_string("set", [], "Change a field of the config.")
 
 
-def trainer(config, stage, policy, teacher=None):
-    model = run_models.new_model(config, policy, 0, {})
-    return trainer_lib.build(model, config, stage, 1000, teacher)
+def trainer(config, stage, policy, features, teacher=None):
+    model = new_models.new_model(config, policy, 0, features)
+    return assembly.build(model, config, stage, 1000, teacher)
 
 
 def main(argv):
     del argv
-    config = deng2020.config()
+    config = importlib.import_module(f"configs.{FLAGS.config}").config()
     for assignment in FLAGS.set:
-        config = override(config, assignment)
+        config = override(config, assignment, CONFIG_MODULES)
     console = rich.console.Console()
     session = session_lib.open_session(
         config, pathlib.Path(FLAGS.data), pathlib.Path("runs"), console
@@ -60,16 +62,22 @@ def main(argv):
     policy = precision.choose(config.precision).policy
     batches = iter(
         session.faces.training(
-            config.sources, config.batch_size, config.augmentation, seed=0
+            config.sources,
+            config.batch_size,
+            config.augmentation,
+            seed=0,
+            batching=config.batching,
         )
     )
     constant = next(batches)
-    teacher = trainer(config, config.teacher, policy)
+    features = session.faces.manifest.features
+    teacher = trainer(config, config.teacher, policy, features)
     student = trainer(
         config,
         config.student,
         policy,
-        run_models.new_model(config, policy, 1, {}),
+        features,
+        new_models.new_model(config, policy, 1, features),
     )
     loops = {
         "constant": lambda: teacher.train_step(constant).numpy(),
@@ -91,12 +99,12 @@ def main(argv):
     medians = {name: statistics.median(values) for name, values in times.items()}
     rows = config.batch_size
     print(
-        f"{config.architecture.backbone.__class__.__name__} at "
+        f"{config.name}, {config.architecture.backbone.__class__.__name__} at "
         f"{config.architecture.image_size}, batch {rows}, {policy}"
     )
     for name, median in medians.items():
         print(
-            f"{name:>9}: {1000 * median:7.1f} ms a step, {rows / median:6.1f} faces/s"
+            f"{name:>9}: {1000 * median:7.1f} ms a step, {rows / median:6.1f} samples/s"
         )
     print(f"constant / pipeline: {medians['constant'] / medians['pipeline']:.3f}")
     print(f" student / constant: {medians['student'] / medians['constant']:.3f}")

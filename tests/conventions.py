@@ -16,6 +16,7 @@ LAYERS = (
     ("config_text",),
     ("labels", "faces"),
     ("data", "objective", "models"),
+    ("config_checks",),
     ("config",),
     ("evaluation",),
     ("training", "studies"),

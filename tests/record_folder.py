@@ -11,7 +11,7 @@ from affect_tf.data.manifest import Shard
 from affect_tf.labels.taxonomy import ABAW1
 
 
-def write_records(folder, samples, taxonomy=ABAW1, shards=2, size=32):
+def write_records(folder, samples, taxonomy=ABAW1, shards=2, size=32, sound=None):
     """Writes samples as a data folder, group by group, without the builder."""
     groups = collections.defaultdict(list)
     for sample in samples:
@@ -49,9 +49,17 @@ def write_records(folder, samples, taxonomy=ABAW1, shards=2, size=32):
         name: len(numbers) // 2
         for name, numbers in samples[0].frames[0].features.items()
     }
-    Manifest(taxonomy, tuple(entries), counts, 0, clips, size, features=features).save(
-        folder
-    )
+    Manifest(
+        taxonomy,
+        tuple(entries),
+        counts,
+        0,
+        clips,
+        size,
+        features=features,
+        sound=sound or {},
+        timed=all(f.time is not None for sample in samples for f in sample.frames),
+    ).save(folder)
     return folder
 
 

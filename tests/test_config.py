@@ -15,6 +15,8 @@ from configs import deng2020
 from configs import deng2020_rnn
 from configs import deng2020_rnn_small
 from configs import deng2020_small
+from configs import jeong2022
+from configs import jeong2022_small
 from configs import sample
 from configs import thinh2021
 from configs import thinh2021_small
@@ -28,6 +30,8 @@ CONFIGS = [
     deng2020_rnn,
     deng2020_rnn_small,
     deng2020_small,
+    jeong2022,
+    jeong2022_small,
     sample,
     thinh2021,
     thinh2021_small,

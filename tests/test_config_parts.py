@@ -182,8 +182,8 @@ def test_fitting_is_strict_about_flags_lengths_and_classes(value, hint, does):
     "changes, message",
     [
         ({"windows": Windows()}, "windows must come with architecture.temporal"),
-        ({"cnn": "run"}, "cnn must come with architecture.temporal"),
-        ({"train_cnn": True}, "train_cnn must come with the run to start from"),
+        ({"cnn": "run"}, "cnn must come with an architecture.temporal"),
+        ({"train_cnn": True}, "train_cnn must come with architecture.temporal"),
     ],
 )
 def test_fields_of_time_that_do_not_go_together_are_refused(changes, message):

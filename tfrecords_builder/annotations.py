@@ -21,6 +21,7 @@ from affect_tf.labels.taxonomy import Taxonomy
 from tfrecords_builder import rejects as rejects_lib
 from tfrecords_builder.picture_source import Pictures
 from tfrecords_builder.rejects import Reject
+from tfrecords_builder.sound_source import Soundtracks
 
 #: What a source may be called: it becomes part of a file name.
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -40,6 +41,8 @@ SOURCE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 #: subject: str, unique within the source. By default the clip: nobody known twice.
 #: video: str; empty for a still.
 #: frame: int, position in the video, counted from 0; 0 for a still.
+#: time: float, when the video shows it, in seconds from its first frame; NaN where
+#:   nobody noted it.
 #: expression: canonical class name, or None where unlabelled.
 #: valence, arousal: float in [-1, 1], NaN where unlabelled; always both or neither.
 #: row: int, line number in the annotation file; 0 where there is none.
@@ -59,6 +62,7 @@ DEFAULTS = {
     "subject": None,
     "video": "",
     "frame": 0,
+    "time": np.nan,
     "expression": None,
     "valence": np.nan,
     "arousal": np.nan,
@@ -114,6 +118,7 @@ class Annotations:
       reader: Which reader made it: "csv", "affwild2".
       subjects_known: Whether the input says who is seen.
       films: What was seen in films, where the pictures come from films.
+      sounds: Where the sound of the films comes from; None stores none.
     """
 
     table: pd.DataFrame
@@ -126,6 +131,7 @@ class Annotations:
     reader: str = ""
     subjects_known: bool = True
     films: FilmTables | None = None
+    sounds: Soundtracks | None = None
 
     @property
     def num_rows(self) -> int:
@@ -163,7 +169,7 @@ def complete(
     )
     for name in ("frame", "row"):
         columns[name] = np.asarray(columns[name]).astype(np.int64)
-    for name in ("valence", "arousal", *taxonomy.action_units):
+    for name in ("time", "valence", "arousal", *taxonomy.action_units):
         values = table[name] if name in table else np.full(len(table), np.nan)
         columns[name] = np.asarray(values, np.float64)
     for name in SAMPLING.values():
@@ -209,6 +215,7 @@ def frame(row: NamedTuple, units: Sequence[str], image: bytes) -> Frame:
         valence=None if unlabelled else row.valence,
         arousal=None if unlabelled else row.arousal,
         number=row.frame,
+        time=None if np.isnan(row.time) else row.time,
     )
 
 

@@ -20,6 +20,7 @@ from tfrecords_builder import command_line
 from tfrecords_builder import merge
 from tfrecords_builder import report
 from tfrecords_builder import runners
+from tfrecords_builder import sound_flags
 from tfrecords_builder import splits
 from tfrecords_builder import writer
 from tfrecords_builder.annotations import Annotations
@@ -40,6 +41,8 @@ def check(flags: argparse.Namespace, parts: Sequence[command_line.Part]) -> None
     _taxonomy(flags.taxonomy)
     _check_clip_frames(flags.clip_frames)
     splits.check_leakage(flags.leakage)
+    heard = [name for name, of in command_line.READERS.items() if of.heard]
+    sound_flags.check(flags, [part.dataset for part in parts], heard)
     plan = balance_flags.read(flags)
     if flags.balance_plot is not None:
         _check_plot(flags.balance_plot, bool(plan.keeps or plan.methods))

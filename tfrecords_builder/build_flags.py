@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from affect_tf.errors import UserError
 from tfrecords_builder import balance_flags
+from tfrecords_builder import sound_flags
 from tfrecords_builder import writer
 
 _USAGE = """
@@ -79,6 +80,7 @@ def build_parser(datasets: Mapping[str, str]) -> Parser:
     ).add_argument
     balance_flags.add_flags(add)
     add("--balance_plot", metavar="FILE", help="draw before and after, as a PNG file")
+    sound_flags.add_flags(parser.add_argument_group(sound_flags.TITLE).add_argument)
     add = parser.add_argument_group("the records").add_argument
     _add_record_flags(add)
     _add_work_flags(parser.add_argument_group("the work").add_argument)

@@ -28,23 +28,25 @@ class Reader(NamedTuple):
       rooted: Whether it reads a folder, named by --root.
       divided: Whether the layout says which rows validate; where it does not,
         --validation_fraction may.
+      heard: Whether the sound of its films can be stored.
     """
 
     module: str
     rooted: bool = True
     divided: bool = False
+    heard: bool = False
 
 
 READERS = {
-    "affwild2": Reader("affwild2", divided=True),
-    "abaw_mtl": Reader("abaw_mtl", divided=True),
+    "affwild2": Reader("affwild2", divided=True, heard=True),
+    "abaw_mtl": Reader("abaw_mtl", divided=True, heard=True),
     "affectnet": Reader("affectnet", divided=True),
     "expw": Reader("expw"),
     "afew_va": Reader("afew_va"),
     "disfa": Reader("disfa"),
-    "video": Reader("video"),
+    "video": Reader("video", heard=True),
     "csv": Reader("csv_folder", rooted=False),
-    "synthetic": Reader("synthetic", rooted=False, divided=True),
+    "synthetic": Reader("synthetic", rooted=False, divided=True, heard=True),
 }
 
 

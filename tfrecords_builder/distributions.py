@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,6 +44,8 @@ class Distribution:
       subjects: Who is seen, (source, name).
       videos: What they are cut from, (source, name).
       by_source: Source -> frames.
+      heard: Records with sound.
+      sound_seconds: Of the sound in them.
       lengths: int64 [L]. Records of 0, 1, 2, ... frames.
       expressions: int64 [C]. Frames of each class.
       labelled_units: int64 [U]. Frames in which somebody annotated the unit.
@@ -55,10 +58,13 @@ class Distribution:
       dropped: Reason -> frames that were left out; None where that is not known.
     """
 
-    def __init__(self, taxonomy: Taxonomy) -> None:
+    def __init__(
+        self, taxonomy: Taxonomy, sound: Mapping[str, int] | None = None
+    ) -> None:
         units = len(taxonomy.action_units)
         self.taxonomy = taxonomy
         self.frames = self.samples = self.copies = 0
+        self.heard, self.sound_seconds = 0, 0.0
         self.subjects: set[tuple[str, str]] = set()
         self.videos: set[tuple[str, str]] = set()
         self.by_source: dict[str, int] = {}
@@ -70,6 +76,8 @@ class Distribution:
         self.active_and_known = np.zeros((units, units), np.int64)
         self.histogram = np.zeros((BINS, BINS), np.int64)
         self.dropped: dict[str, int] | None = {}
+        # Seconds of a byte of sound.
+        self._second = 1 / (2 * sound["rate"] * sound["channels"]) if sound else 0.0
         # Frames of each set of labelled tasks; bit i is task i.
         self._sets = np.zeros(1 << len(TASKS), np.int64)
         self._va_sum = np.zeros(2)
@@ -83,6 +91,8 @@ class Distribution:
         self.frames += len(sample)
         self.samples += len(keys)
         self.copies += sum(_COPY.search(key) is not None for key in keys)
+        self.heard += int((block.sounds > 0).sum())
+        self.sound_seconds += float(block.sounds.sum()) * self._second
         self.subjects.update((source, name) for name in set(block.names("subject")))
         videos = set(block.names("video")) - {""}
         self.videos.update((source, name) for name in videos)
@@ -187,7 +197,7 @@ def measure(
     whole = len(shards) == len(manifest.shards)
     dropped = {split for split, reasons in manifest.dropped.items() if reasons}
     splits = {shard.split for shard in shards} | (dropped if whole else set())
-    found = {split: Distribution(manifest.taxonomy) for split in SPLITS}
+    found = {split: Distribution(manifest.taxonomy, manifest.sound) for split in SPLITS}
     total, done = sum(shard.frames for shard in shards), 0
     for block in record_stream.blocks(directory, manifest, shards):
         found[block.shard.split].take(block)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from tfrecords_builder import pictures
 from tfrecords_builder.picture_source import Pictures
 from tfrecords_builder.plan import PlannedShard
 from tfrecords_builder.rejects import Reject
+from tfrecords_builder.sound_source import Soundtracks
 
 
 class Written(NamedTuple):
@@ -39,6 +41,7 @@ def encode(
     source: Pictures,
     taxonomy: Taxonomy,
     size: int,
+    sounds: Soundtracks | None = None,
 ) -> list[Written]:
     """Returns the samples of a few rows, which must be whole clips, in order.
 
@@ -48,12 +51,13 @@ def encode(
       source: Where the pictures come from.
       taxonomy: The vocabulary of the records.
       size: Side of the stored pictures.
+      sounds: Where the sound comes from; None stores none.
     """
     clips: dict[str, list] = {}
     for row in table.itertuples(index=False):
         clips.setdefault(row.clip, []).append(row)
     stored = _pictures(table["picture"].unique(), source, size)
-    return [_sample(rows, planned, taxonomy, stored) for rows in clips.values()]
+    return [_sample(rows, planned, taxonomy, stored, sounds) for rows in clips.values()]
 
 
 def _pictures(
@@ -81,6 +85,7 @@ def _sample(
     planned: PlannedShard,
     taxonomy: Taxonomy,
     stored: Mapping[str, bytes | str],
+    sounds: Soundtracks | None,
 ) -> Written:
     """Encodes one clip without the frames that have no readable picture."""
     frames, rejects = [], []
@@ -94,6 +99,9 @@ def _sample(
             reject(row, image)
         else:
             frames.append(annotations_lib.frame(row, taxonomy.action_units, image))
+    if any(frame.time is None for frame in frames):
+        # Where only some are known, nobody can tell how far apart they are.
+        frames = [dataclasses.replace(frame, time=None) for frame in frames]
     first = rows[0]
     sample = records.Sample(
         key=first.clip,
@@ -112,4 +120,8 @@ def _sample(
             if row.key not in lost:
                 reject(row, "is in a clip whose labelled frames cannot be read")
         return Written(None, 0, rejects, len(rows))
+    if sounds is not None and frames[0].time is not None:
+        times = [frame.time for frame in frames]
+        sound = sounds.of_clip(first.source, first.video, times)
+        sample = dataclasses.replace(sample, sound=sound)
     return Written(records.encode(sample, taxonomy), len(frames), rejects, len(rows))

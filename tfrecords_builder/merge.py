@@ -19,6 +19,7 @@ from tfrecords_builder.annotations import FilmTables
 from tfrecords_builder.annotations import has_label
 from tfrecords_builder.annotations import sum_of_dropped
 from tfrecords_builder.picture_source import MergedPictures
+from tfrecords_builder.sound_source import union as union_of_sounds
 
 
 def merge(parts: Mapping[str, Annotations]) -> Annotations:
@@ -56,6 +57,7 @@ def merge(parts: Mapping[str, Annotations]) -> Annotations:
         reader="+".join(dict.fromkeys(part.reader for part in parts.values())),
         subjects_known=all(part.subjects_known for part in parts.values()),
         films=_films(parts) if films else None,
+        sounds=union_of_sounds([part.sounds for part in parts.values()]),
     )
 
 

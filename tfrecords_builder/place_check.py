@@ -6,6 +6,7 @@ import collections
 from collections.abc import Iterator
 from typing import Any
 
+from affect_tf.data import sample as sample_lib
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
 from affect_tf.data.manifest import SPLITS
@@ -57,6 +58,7 @@ class Places:
                 yield f"{noun} {name!r} is in {split} and in {sample.split}"
         yield from self._sampling_faults(sample)
         yield from self._feature_faults(sample)
+        yield from self._sound_faults(sample)
 
     def counts(self, split: str) -> dict[str, int]:
         """Returns how many subjects and videos were first seen in a split."""
@@ -84,6 +86,31 @@ class Places:
             yield (
                 f"{sample.key!r} has {widths or 'pictures'} where the manifest states "
                 f"{stated or 'pictures'}"
+            )
+
+    def _sound_faults(self, sample: Sample) -> Iterator[str]:
+        # `sample.check` has seen that all frames have a time, or none.
+        stated, sound = self._manifest.sound, sample.sound
+        if self._manifest.timed and sample.frames[0].time is None:
+            yield f"{sample.key!r} has no times, and the manifest states some"
+        if sound is None:
+            return
+        if not stated:
+            yield f"{sample.key!r} has sound, and the manifest knows of none"
+            return
+        width = 2 * stated["channels"]
+        if len(sound.pcm) % width:
+            yield (
+                f"{sample.key!r} has {len(sound.pcm)} bytes of sound, of which one "
+                f"sample takes {width}"
+            )
+        last = sample_lib.microseconds(sample.frames[-1].time)
+        expected = sample_lib.sound_end(last, stated["rate"])
+        end = sound.start + len(sound.pcm) // width
+        if end != expected:
+            yield (
+                f"{sample.key!r} has sound up to sample {end} of its film, and its "
+                f"last frame is at {expected}"
             )
 
 

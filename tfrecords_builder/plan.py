@@ -38,7 +38,8 @@ class PlannedShard:
       tasks: Those that label every sample in it.
       start: Its first row in the plan's table.
       stop: One past its last row.
-      pictures: Checksum of the stamps of its pictures; empty where they have none.
+      pictures: Checksum of the stamps of its pictures, and of their films' sound where
+        that is stored; empty where they have none.
     """
 
     file: str
@@ -103,14 +104,7 @@ def make(annotations: Annotations, size: int, seed: int, frames_per_shard: int) 
     bounds = [0, *edges.tolist(), len(group)] if len(group) else [0]
     for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
         shards += _shards(group[start], order, start, stop, frames_per_shard)
-    stamps = [annotations.pictures.stamp(picture) for picture in order["picture"]]
-    if any(stamps):
-        shards = [
-            dataclasses.replace(
-                shard, pictures=_sha256(stamps[shard.start : shard.stop])
-            )
-            for shard in shards
-        ]
+    shards = _stamped(shards, order, annotations)
     layout = _layout(order, annotations, size, seed, frames_per_shard)
     beside = _beside(annotations)
     fingerprint = _sha256([layout, beside, *(shard.pictures for shard in shards)])
@@ -174,6 +168,24 @@ def _shards(
         )
 
 
+def _stamped(
+    shards: list[PlannedShard], table: pd.DataFrame, annotations: Annotations
+) -> list[PlannedShard]:
+    """Returns the shards with a checksum of the files that they depend on."""
+    pictures = [annotations.pictures.stamp(picture) for picture in table["picture"]]
+    of_shards = [pictures[shard.start : shard.stop] for shard in shards]
+    if annotations.sounds is not None:
+        for shard, stamps in zip(shards, of_shards, strict=True):
+            videos = table["video"].iloc[shard.start : shard.stop].unique()
+            stamps += [annotations.sounds.stamp(shard.source, v) for v in videos]
+    if not any(stamp for stamps in of_shards for stamp in stamps):
+        return shards
+    return [
+        dataclasses.replace(shard, pictures=_sha256(stamps))
+        for shard, stamps in zip(shards, of_shards, strict=True)
+    ]
+
+
 def _sha256(texts: Sequence[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
@@ -209,11 +221,16 @@ def _layout(
         "seed": seed,
         "frames_per_shard": frames_per_shard,
     }
+    sounds = annotations.sounds
+    if sounds is not None:
+        options["sound"] = [sounds.format, sounds.seconds]
     checksum = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     units = annotations.taxonomy.action_units
     for name in (*DEFAULTS, *units, *annotations_lib.SAMPLING.values()):
         # What no record holds, and columns that most tables lack.
         if name in ("archive", "origin") or name not in table:
+            continue
+        if name == "time" and table[name].isna().all():
             continue
         checksum.update(f"\0{name}\0".encode())
         values = table[name].to_numpy()

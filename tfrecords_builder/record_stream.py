@@ -35,11 +35,13 @@ class Block(NamedTuple):
       rows: Their frames, R of N records, labels in the manifest's taxonomy. The
         pictures are as they are stored; vectors of feature records are float16.
       sizes: int64 [N]. Bytes of each record in the file, its framing included.
+      sounds: int64 [N]. Bytes of the sound in each; 0 where there is none.
     """
 
     shard: Shard
     rows: records.Rows
     sizes: np.ndarray
+    sounds: np.ndarray
 
     @property
     def starts(self) -> np.ndarray:
@@ -78,7 +80,8 @@ def blocks(
             data = tf.data.TFRecordDataset(str(path), buffer_size=1 << 20)
             for serialized in data.batch(max(1, _FRAMES // longest)).prefetch(1):
                 sizes = tf.strings.length(serialized).numpy().astype(np.int64)
-                yield Block(shard, parse(serialized), sizes + _FRAMING)
+                rows, sounds = parse(serialized)
+                yield Block(shard, rows, sizes + _FRAMING, sounds.numpy())
                 number += len(sizes)
         except tf.errors.OpError as error:
             reason = error.message.split("\n")[0].split(" [Op:")[0]
@@ -124,14 +127,16 @@ def table(block: Block, taxonomy: Taxonomy) -> pd.DataFrame:
 @functools.lru_cache(maxsize=8)
 def _parser(
     taxonomy: Taxonomy, features: tuple[tuple[str, int], ...]
-) -> Callable[[tf.Tensor], records.Rows]:
+) -> Callable[[tf.Tensor], tuple[records.Rows, tf.Tensor]]:
     """Returns a graph, so that parsing is traced once and not for each shard."""
-    return tf.function(
-        lambda serialized: records.parse(
-            serialized, taxonomy, taxonomy, dict(features)
-        ),
-        input_signature=[tf.TensorSpec([None], tf.string)],
-    )
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def parse(serialized: tf.Tensor) -> tuple[records.Rows, tf.Tensor]:
+        rows = records.parse(serialized, taxonomy, taxonomy, dict(features))
+        pcm = records.parse_sounds(serialized).pcm
+        return rows, tf.cast(tf.strings.length(pcm), tf.int64)
+
+    return parse
 
 
 def _damaged(directory: str | os.PathLike[str], shard: Shard, reason: str) -> UserError:

@@ -25,6 +25,7 @@ from tfrecords_builder.folder import Folder
 from tfrecords_builder.picture_source import Pictures
 from tfrecords_builder.plan import PlannedShard
 from tfrecords_builder.rejects import Reject
+from tfrecords_builder.sound_source import Soundtracks
 
 #: Frames that a thread takes at once: enough to make the hand-over cheap.
 _CHUNK = 32
@@ -45,6 +46,7 @@ class Job:
       pictures: Where its pictures come from.
       taxonomy: The vocabulary of the records.
       size: Side of the stored pictures.
+      sounds: Where its sound comes from; None stores none.
     """
 
     folder: str
@@ -55,6 +57,7 @@ class Job:
     pictures: Pictures
     taxonomy: Taxonomy
     size: int
+    sounds: Soundtracks | None = None
 
 
 def write_alone(job: Job) -> tuple[Shard, list[Reject]]:
@@ -120,7 +123,13 @@ def _samples(
     def encode(start: int, stop: int) -> futures.Future[list[encoder.Written]]:
         rows = job.table.iloc[start:stop]
         return executor.submit(
-            encoder.encode, rows, job.planned, job.pictures, job.taxonomy, job.size
+            encoder.encode,
+            rows,
+            job.planned,
+            job.pictures,
+            job.taxonomy,
+            job.size,
+            job.sounds,
         )
 
     starts = plan_lib.clip_starts(job.table["clip"].to_numpy())

@@ -86,6 +86,10 @@ def of_split(split: Distribution) -> dict[str, Any]:
             zip(("min", "mean", "max"), _rounded(lengths), strict=True)
         ),
         "copies": split.copies,
+        "sound": {
+            "samples": split.heard,
+            "seconds": round(split.sound_seconds, _DECIMALS),
+        },
     }
 
 
@@ -137,6 +141,9 @@ def _sizes(splits: list[Distribution]) -> Iterator[tuple[str, _Cells]]:
         yield "frames of a record", _lengths
     if any(split.copies for split in splits):
         yield "copies", lambda split: _counted(split.copies, split.samples)
+    if any(split.heard for split in splits):
+        yield "records with sound", lambda split: _counted(split.heard, split.samples)
+        yield "minutes of sound", lambda split: f"{split.sound_seconds / 60:,.1f}"
     yield "subjects", lambda split: f"{len(split.subjects):,}"
     yield "videos", lambda split: f"{len(split.videos):,}"
     sources = sorted({name for split in splits for name in split.by_source})

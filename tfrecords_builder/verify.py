@@ -69,8 +69,9 @@ def verify(
     and has the right size, no key occurs twice, no subject and no film lies in two
     splits, and the counts, the lengths of the clips and the number of rejects are
     those of the files. Feature records have the vectors that the manifest states, all
-    of finite numbers, in place of pictures. The tables of films, where there are any,
-    do not contradict the records or each other.
+    of finite numbers, in place of pictures. Times rise, and sound is of the manifest's
+    format and ends at the last frame of its clip. The tables of films, where there are
+    any, do not contradict the records or each other.
 
     Args:
       directory: The folder.

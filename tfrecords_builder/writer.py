@@ -170,6 +170,8 @@ def _manifest(
         sampling=tuple(t for t, c in annotations_lib.SAMPLING.items() if c in table),
         reader=annotations.reader,
         subjects_known=annotations.subjects_known,
+        sound={} if annotations.sounds is None else annotations.sounds.format,
+        timed=bool(table["time"].notna().all()) and not table.empty,
     )
 
 
@@ -236,6 +238,7 @@ def _write_shards(
 def _job(index: int, folder: Folder, plan: Plan, annotations: Annotations) -> Job:
     planned = plan.shards[index]
     rows = plan.table.iloc[planned.start : planned.stop]
+    sounds, videos = annotations.sounds, rows["video"].unique()
     return Job(
         folder=os.path.abspath(folder.path),
         index=index,
@@ -245,6 +248,7 @@ def _job(index: int, folder: Folder, plan: Plan, annotations: Annotations) -> Jo
         pictures=annotations.pictures.only(rows["picture"].unique()),
         taxonomy=annotations.taxonomy,
         size=plan.size,
+        sounds=sounds and sounds.only(planned.source, videos),
     )
 
 
@@ -257,6 +261,7 @@ def _same_rejects(
     rows = plan.table.iloc[planned.start : planned.stop]
     clips = rows.loc[rows["key"].isin({reject.value for reject in rejects}), "clip"]
     rows = rows[rows["clip"].isin(clips)]
+    # Sound rejects nothing, so that none has to be read here.
     again = encoder.encode(
         rows, planned, annotations.pictures, annotations.taxonomy, plan.size
     )

@@ -12,6 +12,7 @@ from affect_tf.commands import run_models
 from affect_tf.commands.session import Session
 from affect_tf.commands.session import TEACHER
 from affect_tf.data import input_pipeline
+from affect_tf.data.windows import Windows
 from affect_tf.errors import UserError
 from affect_tf.evaluation import bootstrap
 from affect_tf.evaluation import plots
@@ -190,7 +191,7 @@ def _member(session: Session, folder: pathlib.Path, split: str) -> Scored:
             exit_code=2,
         )
     cnn, windows = session.config.cnn, session.config.windows
-    stride = None if windows is None else windows.evaluation_stride
+    stride = windows.evaluation_stride if isinstance(windows, Windows) else None
     faces = run_models.as_seen_by(folder, session.faces, cnn, stride)
     model = run_models.trained_model(folder, data=manifest, cnn=cnn)
     dataset = faces.evaluation(split, config.evaluation_batch_size)

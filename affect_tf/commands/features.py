@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import pathlib
-import time
-from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Sequence
 
-import rich.progress
 import tensorflow as tf
 
 from affect_tf import files
 from affect_tf.commands import evaluate
+from affect_tf.commands import frame_progress
 from affect_tf.commands import run_folder
 from affect_tf.commands import run_lock
 from affect_tf.commands import run_models
+from affect_tf.commands import towers
+from affect_tf.commands.session import check_past
 from affect_tf.commands.session import Session
 from affect_tf.data import feature_records
 from affect_tf.data.manifest import FILE_NAME
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
+from affect_tf.data.past import Past
 from affect_tf.errors import UserError
-from affect_tf.models import temporal
 from affect_tf.training import checkpoints
 from affect_tf.training.interrupts import Interrupts
 
 #: Says what a folder of features is made from, while it is not finished.
 _NOTE = ".features.json"
-#: Seconds between two lines of progress where there is no terminal.
-_LINE_EVERY = 30.0
 
 
 def features(
-    session: Session, runs: Sequence[str], out: str | None, overwrite: bool = False
+    session: Session,
+    runs: Sequence[str],
+    out: str | None,
+    overwrite: bool = False,
+    changes: Sequence[str] = (),
 ) -> None:
     """Writes the features of all records of the session's data.
 
@@ -46,18 +46,28 @@ def features(
       runs: One folder or name; empty for the best run by its validation score.
       out: Folder of the features; None for `<runs>/features/<name of the data>`.
       overwrite: Whether features of something else in `out` give way.
+      changes: What --set has changed of the session's config.
 
     Raises:
-      UserError: If the run or the data do not serve.
+      UserError: If the run or the data do not serve, or a change has no effect.
     """
-    run = _one_run(session, runs)
+    if changes and (runs or not towers.are_named(session.config)):
+        raise UserError(
+            "--set must come with networks that it names (cnn, sound or pretrained) "
+            f"for --mode=features. Received: --set {changes[0]}. Leave it out: a run "
+            "keeps the config that it was trained with.",
+            exit_code=2,
+        )
+    _check_pictures(session)
+    run = _one_run(session, runs, overwrite)
     target = _target(session, out)
     frames = extract(session, run, target, overwrite)
     session.say(f"   features: {target}, {frames:,} frames seen by {run.name}")
-    session.say(
-        f"Next: a model of time, by --mode=teacher --data={target} and a --config with "
-        "windows, such as deng2020_rnn_small"
-    )
+    config = session.config
+    above = "a --config with windows, such as deng2020_rnn_small"
+    if config.architecture.temporal is not None:
+        above = f"--config={config.name}"
+    session.say(f"Next: a model of time, by --mode=teacher --data={target} and {above}")
 
 
 def extract(
@@ -75,25 +85,23 @@ def extract(
       The frames of the data.
 
     Raises:
-      UserError: If the data are features already, the run does not look at single
-        pictures, or the folder holds something else.
+      UserError: If the data are features already, the run does not look at pictures,
+        or the folder holds something else.
     """
-    manifest = session.faces.manifest
-    config = run_folder.stored_config(run)
-    if manifest.features:
+    _check_pictures(session)
+    if run_folder.training_data(run).features:
         raise UserError(
-            "Features must be made of pictures. Received: "
-            f"{session.faces.directory}, which holds features. Choose the folder that "
-            "they were made from.",
+            "Features must come from a network that sees pictures. Received: "
+            f"{run}, which was trained on features. Name the run that made those.",
             exit_code=2,
         )
-    if config.architecture.temporal is not None:
-        raise UserError(
-            "Features must come from a network that sees single pictures. Received: "
-            f"{run}, which models time. Name a run of the config below it.",
-            exit_code=2,
-        )
-    total = sum(shard.frames for shard in manifest.shards)
+    check_past(
+        run_folder.stored_config(run),
+        session.faces.manifest,
+        session.faces.directory,
+        trains=False,
+    )
+    total = sum(shard.frames for shard in session.faces.manifest.shards)
     origin = _origin(session, run)
 
     def waiting() -> None:
@@ -110,16 +118,33 @@ def extract(
     return total
 
 
+def _check_pictures(session: Session) -> None:
+    if session.faces.manifest.features:
+        raise UserError(
+            "Features must be made of pictures. Received: "
+            f"{session.faces.directory}, which holds features. Choose the folder that "
+            "they were made from.",
+            exit_code=2,
+        )
+
+
 def _write(
     session: Session, run: pathlib.Path, target: pathlib.Path, origin: dict[str, str]
 ) -> None:
     """Writes the shards that are not there, then the manifest."""
     config, manifest = run_folder.stored_config(run), session.faces.manifest
     total = sum(shard.frames for shard in manifest.shards)
-    network = _network(run)
-    seen = tf.function(network, reduce_retracing=True)
+    # In float32, so that the numbers do not depend on the machine that made them.
+    network = run_models.embedder(run)
+    names = set(network.input)
+    # Faces that nobody looks at, as where only sound is heard, are not given.
+    seen = tf.function(
+        lambda inputs: network({n: inputs[n] for n in inputs if n in names}),
+        reduce_retracing=True,
+    )
+    past = config.windows if isinstance(config.windows, Past) else None
     shards = []
-    with Interrupts(), _progress(session, total) as advance:
+    with Interrupts(), frame_progress.shown(session, total) as advance:
         for shard in manifest.shards:
             path = target / shard.file
             if path.exists():
@@ -131,6 +156,7 @@ def _write(
                     seen,
                     config.architecture.image_size,
                     config.evaluation_batch_size,
+                    past,
                 ):
                     advance(count)
             shards.append(_written(shard, path))
@@ -148,7 +174,9 @@ def best_run(folders: Sequence[pathlib.Path]) -> pathlib.Path:
     return max(folders, key=checkpoints.best_score)
 
 
-def _one_run(session: Session, runs: Sequence[str]) -> pathlib.Path:
+def _one_run(session: Session, runs: Sequence[str], overwrite: bool) -> pathlib.Path:
+    if not runs and towers.are_named(session.config):
+        return towers.run_of(session, overwrite)
     folders = evaluate.find_runs(session, runs)
     if not runs:
         return best_run(folders)
@@ -226,15 +254,6 @@ def _claim(target: pathlib.Path, origin: dict[str, str], overwrite: bool) -> Non
     (target / FILE_NAME).unlink(missing_ok=True)
 
 
-def _network(run: pathlib.Path) -> tf.keras.Model:
-    """Returns the network from faces to each task's embedding.
-
-    In float32, so that the numbers do not depend on the machine that made them.
-    """
-    model = run_models.trained_model(run)
-    return temporal.embedder(model, [*model.output_shape])
-
-
 def _is_damaged(path: pathlib.Path, shard: Shard, look_inside: bool) -> bool:
     """Whether a shard that is there is not what the manifest says."""
     if not path.exists():
@@ -248,32 +267,3 @@ def _written(shard: Shard, path: pathlib.Path) -> Shard:
     return dataclasses.replace(
         shard, bytes=path.stat().st_size, sha256=files.sha256(path)
     )
-
-
-@contextlib.contextmanager
-def _progress(session: Session, total: int) -> Iterator[Callable[[int], None]]:
-    """Gives what is to be told of frames that are done: a bar, or a line at times."""
-    console = session.console
-    bar = rich.progress.Progress(
-        rich.progress.TextColumn("features"),
-        rich.progress.BarColumn(bar_width=24),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TextColumn("frames"),
-        rich.progress.TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    task = bar.add_task("features", total=total)
-    last = time.monotonic()
-
-    def advance(frames: int) -> None:
-        nonlocal last
-        bar.update(task, advance=frames)
-        if not console.is_terminal and time.monotonic() - last > _LINE_EVERY:
-            last = time.monotonic()
-            done = int(bar.tasks[0].completed)
-            session.say(f"features: {done:,} of {total:,} frames")
-
-    with bar:
-        yield advance

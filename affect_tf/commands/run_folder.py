@@ -15,18 +15,24 @@ from affect_tf.config import ExperimentConfig
 from affect_tf.data import augment
 from affect_tf.data import batching
 from affect_tf.data import input_pipeline
+from affect_tf.data import past
 from affect_tf.data import windows
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
 from affect_tf.labels import taxonomy as taxonomy_lib
 from affect_tf.models import backbones
 from affect_tf.models import build
+from affect_tf.models import fusion
 from affect_tf.models import layers
+from affect_tf.models import resnext
+from affect_tf.models import sound
 from affect_tf.models import temporal
 from affect_tf.objective import distillation
 from affect_tf.objective import losses
 from affect_tf.objective import mixing
+from affect_tf.objective import objective
 from affect_tf.objective import tasks as tasks_lib
+from affect_tf.objective import weighting
 from affect_tf.training import checkpoints
 from affect_tf.training import optimizers
 from affect_tf.training import schedules
@@ -44,15 +50,21 @@ CONFIG_MODULES = (
     backbones,
     build,
     distillation,
+    fusion,
     input_pipeline,
     layers,
     losses,
     mixing,
+    objective,
     optimizers,
+    past,
+    resnext,
     schedules,
+    sound,
     tasks_lib,
     taxonomy_lib,
     temporal,
+    weighting,
     windows,
 )
 

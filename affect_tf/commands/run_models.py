@@ -9,40 +9,55 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from affect_tf.commands import run_folder
+from affect_tf.commands.session import check_past
 from affect_tf.commands.session import reading
 from affect_tf.config import ExperimentConfig
 from affect_tf.data.input_pipeline import Faces
 from affect_tf.data.manifest import Manifest
+from affect_tf.data.past import Past
+from affect_tf.data.windows import Windows
 from affect_tf.errors import UserError
+from affect_tf.models import adversary
 from affect_tf.models import build
-from affect_tf.models import pretrained
 from affect_tf.models import temporal
 from affect_tf.training import checkpoints
 
 
-def new_model(
-    config: ExperimentConfig, policy: str, seed: int, features: Mapping[str, int]
+def blank(
+    config: ExperimentConfig, policy: str, features: Mapping[str, int]
 ) -> tf.keras.Model:
-    """Builds the model of a config with fresh weights, or those that it starts from.
+    """Builds the model of a config with fresh weights.
 
     Args:
       config: With the tasks and the taxonomy of the data.
       policy: Precision policy.
-      seed: Of the fresh weights.
       features: Name and width of the vectors that the data hold; empty where they hold
         pictures.
-
-    Raises:
-      UserError: If the pretrained file or the CNN does not fit.
     """
-    tf.keras.utils.set_random_seed(seed)
-    model = _blank(config, policy, features)
-    if config.architecture.temporal is None:
-        if config.pretrained is not None:
-            pretrained.load_backbone(model, config.pretrained)
-    elif not features:
-        _start_from_cnn(model, config)
-    return model
+    tf.keras.mixed_precision.set_global_policy(policy)
+    logits = {task.name: task.num_logits(config.taxonomy) for task in config.tasks}
+    part = config.architecture.temporal
+    if part is None:
+        return build.build(config.architecture, logits)
+    if features:
+        return part.sequence(features, logits, config.num_discriminated)
+    network = None
+    if sees(config):
+        network = build.build(config.architecture, logits)
+    below = part.embedder(network, num_samples(config), tasks=[*logits])
+    widths = {name: shape[-1] for name, shape in below.output_shape.items()}
+    above = part.sequence(widths, logits, config.num_discriminated)
+    return part.end_to_end(below, above, config.train_cnn)
+
+
+def sees(config: ExperimentConfig) -> bool:
+    """Whether the model of a config looks at faces."""
+    return not isinstance(config.windows, Past) or config.windows.frames > 0
+
+
+def num_samples(config: ExperimentConfig) -> int:
+    """Returns the samples of a sound that the model of a config hears."""
+    return config.windows.num_samples if isinstance(config.windows, Past) else 0
 
 
 def trained_model(
@@ -52,6 +67,8 @@ def trained_model(
     cnn: str | None = None,
 ) -> tf.keras.Model:
     """Returns the best model of a run, built anew under a precision policy.
+
+    A discriminator that it was trained with is left out.
 
     Args:
       run: Its folder.
@@ -67,16 +84,46 @@ def trained_model(
     config = run_folder.stored_config(run)
     trained_on = run_folder.training_data(run)
     tf.keras.utils.set_random_seed(0)
-    model = _blank(config, policy, trained_on.features)
+    model = blank(config, policy, trained_on.features)
     checkpoints.load_best(model, run)
     if data is not None and data.features:
         _check_same_network(run, trained_on, data)
+        return adversary.without_discriminator(model)
+    part = config.architecture.temporal
+    if part is None:
         return model
-    if not trained_on.features:
-        return model
-    below = trained_model(_cnn_of(run, cnn), policy)
-    network = temporal.embedder(below, [task.name for task in config.tasks])
-    return temporal.end_to_end(network, model, train_cnn=False)
+    if trained_on.features:
+        below = embedder(_cnn_of(run, cnn), config, policy)
+    else:
+        below, model = (
+            model.get_layer(name) for name in (temporal.EMBEDDER, temporal.SEQUENCE)
+        )
+    above = adversary.without_discriminator(model)
+    return part.end_to_end(below, above, train_towers=False)
+
+
+def embedder(
+    run: pathlib.Path, config: ExperimentConfig | None = None, policy: str = "float32"
+) -> tf.keras.Model:
+    """Returns the networks of a run, from pictures and sounds to vectors of a frame.
+
+    Args:
+      run: One that was trained on pictures.
+      config: Of the model of time that is to read the vectors of a run of single
+        pictures; None for a `BidirectionalGru`, and of no meaning for other runs.
+      policy: Precision policy.
+
+    Raises:
+      UserError: As `trained_model`.
+    """
+    below = trained_model(run, policy)
+    if run_folder.stored_config(run).architecture.temporal is not None:
+        return below.get_layer(temporal.EMBEDDER)
+    if config is None:
+        return temporal.BidirectionalGru().embedder(below)
+    tasks = [task.name for task in config.tasks]
+    part = config.architecture.temporal
+    return part.embedder(below, num_samples(config), tasks=tasks)
 
 
 def _check_same_network(
@@ -113,8 +160,10 @@ def as_seen_by(
       evaluation_stride: Frames from one window to the next; None for the run's own.
     """
     config = run_folder.stored_config(run)
+    if not faces.manifest.features:
+        check_past(config, faces.manifest, faces.directory, trains=False)
     windows = config.windows
-    if windows is not None and evaluation_stride is not None:
+    if isinstance(windows, Windows) and evaluation_stride is not None:
         windows = dataclasses.replace(windows, evaluation_stride=evaluation_stride)
     size = config.architecture.image_size
     if run_folder.training_data(run).features and not faces.manifest.features:
@@ -126,58 +175,6 @@ def as_seen_by(
         image_size=size,
         windows=windows,
     )
-
-
-def _blank(
-    config: ExperimentConfig, policy: str, features: Mapping[str, int]
-) -> tf.keras.Model:
-    """Builds the model of a config for pictures or features."""
-    tf.keras.mixed_precision.set_global_policy(policy)
-    logits = {task.name: task.num_logits(config.taxonomy) for task in config.tasks}
-    architecture = config.architecture
-    if architecture.temporal is None:
-        return build.build(architecture, logits)
-    if features:
-        widths = {task: features[f"{task}_embedding"] for task in logits}
-        return temporal.build_sequence(architecture.temporal, widths, logits)
-    network = temporal.embedder(build.build(architecture, logits), [*logits])
-    shapes = network.output_shape
-    widths = {task: shapes[f"{task}_embedding"][-1] for task in logits}
-    sequence = temporal.build_sequence(architecture.temporal, widths, logits)
-    return temporal.end_to_end(network, sequence, train_cnn=config.train_cnn)
-
-
-def _start_from_cnn(model: tf.keras.Model, config: ExperimentConfig) -> None:
-    """Fills the network inside a model of time with the weights of another run."""
-    if config.cnn is None:
-        raise UserError(
-            "A model of time must be given features, or the run whose network sees its "
-            f"pictures. Received: cnn=None for --config={config.name}, and pictures. "
-            "Extract features with --mode=features and give them as --data, or name "
-            "the run by --set cnn=RUN.",
-            exit_code=2,
-        )
-    run = pathlib.Path(config.cnn)
-    check_alike(run_folder.stored_config(run), config)
-    below = trained_model(run, tf.keras.mixed_precision.global_policy().name)
-    network = temporal.embedder(below, [task.name for task in config.tasks])
-    model.get_layer(network.name).set_weights(network.get_weights())
-
-
-def check_alike(below: ExperimentConfig, config: ExperimentConfig) -> None:
-    """Raises UserError unless a model of time can start from a network of `below`."""
-    wanted = dataclasses.replace(config.architecture, temporal=None)
-    for what, theirs, ours in (
-        ("labels", below.taxonomy, config.taxonomy),
-        ("architecture", below.architecture, wanted),
-    ):
-        if theirs != ours:
-            raise UserError(
-                f"A CNN must have the {what} of the model of time that starts from it. "
-                f"Received: {theirs} for {ours}. Train one with this config less "
-                "architecture.temporal, or choose another `cnn`.",
-                exit_code=2,
-            )
 
 
 def _cnn_of(run: pathlib.Path, cnn: str | None) -> pathlib.Path:

@@ -11,7 +11,9 @@ import rich.console
 from affect_tf.config import ExperimentConfig
 from affect_tf.data.input_pipeline import Faces
 from affect_tf.data.manifest import Manifest
+from affect_tf.data.past import Past
 from affect_tf.errors import UserError
+from affect_tf.labels.taxonomy import ABAW3
 from affect_tf.labels.taxonomy import TASKS
 from affect_tf.training import checkpoints
 
@@ -118,8 +120,12 @@ def fit_to(
     """
     counts = manifest.counts.get("train", {})
     labelled = [task for task, count in counts.get("by_task", {}).items() if count]
+    taxonomy = config.taxonomy or manifest.taxonomy
+    if not trains and not taxonomy.tasks:
+        # Nothing is labelled, in no words. A run brings its own; until then any do.
+        taxonomy = ABAW3
     return config.for_data(
-        config.taxonomy or manifest.taxonomy,
+        taxonomy,
         counts.get("classes", {}),
         labelled if trains else TASKS,
     )
@@ -127,9 +133,10 @@ def fit_to(
 
 def reading(manifest: Manifest, config: ExperimentConfig) -> Manifest:
     """Returns the manifest with no features but those that `config` reads."""
-    names = [f"{task.name}_embedding" for task in config.tasks]
     features = {
-        name: manifest.features[name] for name in names if name in manifest.features
+        name: manifest.features[name]
+        for name in _features_of(config)
+        if name in manifest.features
     }
     return dataclasses.replace(manifest, features=features)
 
@@ -142,7 +149,12 @@ def check_inputs(
 ) -> None:
     """Raises UserError unless a model of the config can be given what the data hold."""
     if not manifest.features:
+        # Who does not train takes what a run looks back to from the run.
+        if trains:
+            check_past(config, manifest, data)
         return
+    if trains:
+        _check_no_towers(config, data)
     if config.architecture.temporal is None:
         raise UserError(
             "A config without architecture.temporal must be given pictures. Received: "
@@ -150,14 +162,71 @@ def check_inputs(
             "made from, or a config that models time.",
             exit_code=2,
         )
-    wanted = [f"{task.name}_embedding" for task in config.tasks]
-    missing = [name for name in wanted if name not in manifest.features]
+    missing = [name for name in _features_of(config) if name not in manifest.features]
     # A trained run has its own tasks, which may be fewer.
     if trains and missing:
         raise UserError(
-            "Features must hold the embedding of every task. Received: "
+            "Features must hold all that the model reads. Received: "
             f"{data} with {', '.join(manifest.features)}, without "
-            f"{', '.join(missing)}. Extract them with a network that has the task, or "
-            "leave the task out.",
+            f"{', '.join(missing)}. Extract them with a network that gives it, or "
+            "leave the task, or the face or sound, out of the config.",
+            exit_code=2,
+        )
+
+
+def _features_of(config: ExperimentConfig) -> tuple[str, ...]:
+    """Returns the vectors of a frame that a config reads where there are any."""
+    temporal = config.architecture.temporal
+    tasks = [task.name for task in config.tasks]
+    return () if temporal is None else temporal.features(tasks)
+
+
+def _check_no_towers(config: ExperimentConfig, data: pathlib.Path) -> None:
+    """Raises UserError where features are to pass through networks once more."""
+    for field in ("train_cnn", "sound"):
+        value = getattr(config, field)
+        if value:
+            raise UserError(
+                f"{field} must come with clips: of features the networks below have "
+                f"seen and heard all there is. Received: {field}={value!r}, and "
+                f"--data={data}, which holds features. Leave it out, or name clips.",
+                exit_code=2,
+            )
+
+
+def check_past(
+    config: ExperimentConfig,
+    manifest: Manifest,
+    data: pathlib.Path,
+    trains: bool = True,
+) -> None:
+    """Raises UserError unless clips tell the past that a config looks back to.
+
+    Args:
+      config: Of the model.
+      manifest: Of the clips.
+      data: Their folder.
+      trains: Whether they are to teach it. A trained model does without any sound, as
+        it does for a film without a sound track.
+    """
+    past = config.windows
+    if not isinstance(past, Past):
+        return
+    if not manifest.timed and manifest.frames_per_sample["max"] > 1:
+        raise UserError(
+            "Clips must have the times of their frames to look at the past. Received: "
+            f"--data={data}, whose frames have none. Build the records again, from "
+            "films.",
+            exit_code=2,
+        )
+    wanted = {"rate": past.rate, "channels": past.channels}
+    found = {name: manifest.sound.get(name) for name in wanted}
+    silent = not manifest.sound and not trains
+    if past.num_samples and found != wanted and not silent:
+        raise UserError(
+            "Records must have the sound that a config listens to. Received: "
+            f"--data={data} with {manifest.sound or 'no sound'}, for {wanted}. Build "
+            "them with --sound=mono or --sound=stereo, or train without sound by "
+            "--set windows.sound=0 --set architecture.temporal.sound=None.",
             exit_code=2,
         )

@@ -6,8 +6,8 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
+from affect_tf.commands import new_models
 from affect_tf.commands import run_folder
-from affect_tf.commands import run_models
 from affect_tf.commands.session import check_inputs
 from affect_tf.commands.session import fit_to
 from affect_tf.config import ExperimentConfig
@@ -107,7 +107,7 @@ def _check_time(
             "out above, or add it below."
         )
     if arm.cnn is None or config.train_cnn:
-        run_models.check_alike(below, config)
+        new_models.check_alike(below, config)
 
 
 def _check_balanced(

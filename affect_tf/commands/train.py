@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 
 import rich.table
 
 from affect_tf.commands import evaluate
+from affect_tf.commands import new_models
 from affect_tf.commands import run_folder
 from affect_tf.commands import run_lock
 from affect_tf.commands import run_models
+from affect_tf.commands import towers
 from affect_tf.commands.evaluate import Scored
 from affect_tf.commands.session import Session
 from affect_tf.commands.session import TEACHER
 from affect_tf.config import ExperimentConfig
 from affect_tf.config import Stage
+from affect_tf.data.windows import Windows
 from affect_tf.errors import UserError
 from affect_tf.evaluation import bootstrap
 from affect_tf.evaluation import report
+from affect_tf.training import assembly
 from affect_tf.training import checkpoints
 from affect_tf.training import precision
-from affect_tf.training import trainer
 from affect_tf.training.fit import fit
 
 _SPLIT = "validation"
@@ -173,7 +175,7 @@ def _train_alone(
         raise UserError(str(error), exit_code=2) from error
     chosen = precision.choose(config.precision)
     config = dataclasses.replace(config, precision=chosen.policy)
-    model = run_models.new_model(config, chosen.policy, seed, manifest.features)
+    model = new_models.new_model(config, chosen.policy, seed, manifest.features)
     guide = None
     if name != TEACHER:
         guide = run_models.trained_model(session.run(TEACHER), chosen.policy, manifest)
@@ -181,15 +183,15 @@ def _train_alone(
         run_folder.discard(run)
     run_folder.claim(run, _of_run(config, name), _facts(session, name, seed), manifest)
     if guide is not None and stage.start_from_teacher:
-        model.set_weights(guide.get_weights())
-    kind = "faces" if config.windows is None else "windows"
+        checkpoints.load_best(model, session.run(TEACHER))
+    kind = "windows" if isinstance(config.windows, Windows) else "faces"
     session.say(
         f"{name}: {model.count_params() / 1e6:.1f} M parameters, {stage.epochs} epochs "
         f"of {steps} steps of {config.batch_size} {kind}, in {chosen.policy} "
         f"({chosen.reason})"
     )
     outcome = fit(
-        trainer=trainer.build(model, config, stage, steps, guide),
+        trainer=assembly.build(model, config, stage, steps, guide),
         stage=stage,
         config=config,
         faces=session.faces,
@@ -216,8 +218,8 @@ def _of_run(config: ExperimentConfig, name: str) -> ExperimentConfig:
 def _facts(session: Session, name: str, seed: int) -> dict[str, str]:
     """Returns what must stay the same for a run to go on, besides its config."""
     facts = {"seed": str(seed)}
-    if session.config.cnn is not None and not session.faces.manifest.features:
-        facts["cnn"] = checkpoints.digest(pathlib.Path(session.config.cnn))
+    if not session.faces.manifest.features:
+        facts |= towers.digests(session.config)
     if name != TEACHER:
         facts["teacher"] = checkpoints.digest(session.run(TEACHER))
     return facts

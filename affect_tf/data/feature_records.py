@@ -14,12 +14,15 @@ import tensorflow as tf
 
 from affect_tf import files
 from affect_tf.data import images
-from affect_tf.data import streams
+from affect_tf.data import reading
+from affect_tf.data import records
+from affect_tf.data.past import Past
 from affect_tf.data.sample import FEATURE
+from affect_tf.data.sounds import Recordings
 from affect_tf.errors import UserError
 
-#: uint8 [N, S, S, 3] faces to name -> float [N, D], tensors or arrays.
-Extractor = Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
+#: The inputs of N frames, as of a `Batch`, to name -> float [N, D], tensors or arrays.
+Extractor = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 
 #: How vectors are stored: half the space, and an error of 1 in 2,000 at the most.
 _STORED = np.dtype("<f2")
@@ -31,11 +34,13 @@ def write_shard(
     extract: Extractor,
     image_size: int,
     batch_size: int,
+    past: Past | None = None,
 ) -> Iterator[int]:
     """Writes the feature records of one shard, record by record in its order.
 
-    Everything else of a record (labels, masks, names, sampling numbers) is kept as it
-    is. Memory holds one record and one batch of decoded faces, however long clips are.
+    Everything else of a record (labels, masks, names, times, sampling numbers) is kept
+    as it is, but for the sound, of which the features hold what was heard. Memory holds
+    one record and one batch of decoded faces, however long clips are.
 
     Args:
       source: A shard of pictures.
@@ -43,6 +48,7 @@ def write_shard(
       extract: The network.
       image_size: Side of the faces that it sees.
       batch_size: Faces that it sees at once.
+      past: How much of the sound before each frame it hears; None for none.
 
     Yields:
       The frames of each record that was written.
@@ -53,9 +59,9 @@ def write_shard(
     """
     part = target.with_name(f".{target.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
-    vectors = _Vectors(_batches(source, extract, image_size, batch_size))
-    reading = streams.readable(f"Shard {source}")
-    with tf.io.TFRecordWriter(str(part)) as writer, reading:
+    vectors = _Vectors(_batches(source, extract, image_size, batch_size, past))
+    damage = reading.readable(f"Shard {source}")
+    with tf.io.TFRecordWriter(str(part)) as writer, damage:
         for serialized in tf.data.TFRecordDataset(str(source)).as_numpy_iterator():
             example = tf.train.Example.FromString(serialized)
             count = len(example.features.feature["image"].bytes_list.value)
@@ -95,22 +101,48 @@ class _Vectors:
 
 
 def _batches(
-    source: pathlib.Path, extract: Extractor, image_size: int, batch_size: int
+    source: pathlib.Path,
+    extract: Extractor,
+    image_size: int,
+    batch_size: int,
+    past: Past | None,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yields vectors of the shard's pictures, and whether each picture was read."""
+    """Yields vectors of the shard's frames, and whether each picture was read."""
+    columns = {
+        "image": tf.io.RaggedFeature(tf.string),
+        "time": tf.io.RaggedFeature(tf.int64),
+    }
 
-    def pictures(serialized: tf.Tensor) -> tf.data.Dataset:
-        column = {"image": tf.io.RaggedFeature(tf.string)}
-        stored = tf.io.parse_single_example(serialized, column)["image"]
-        return tf.data.Dataset.from_tensor_slices(stored)
+    def frames(serialized: tf.Tensor) -> tf.data.Dataset:
+        stored = tf.io.parse_single_example(serialized, columns)
+        image = stored["image"]
+        if past is None or not past.num_samples:
+            return tf.data.Dataset.from_tensor_slices({"image": image})
+        sounds = records.parse_sounds(serialized[tf.newaxis])
+        listen = Recordings(sounds, past)
+        # Without times there is no sound either.
+        time = tf.cond(
+            tf.size(stored["time"]) > 0,
+            lambda: stored["time"],
+            lambda: tf.zeros_like(image, tf.int64),
+        )
 
-    def faces(stored: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return images.decode_batch(stored, image_size)
+        def some(first: tf.Tensor) -> dict[str, tf.Tensor]:
+            part = slice(first, first + batch_size)
+            clip = tf.zeros_like(time[part])
+            return {"image": image[part], **listen(time[part], clip)}
 
-    dataset = tf.data.TFRecordDataset(str(source)).flat_map(pictures)
-    dataset = dataset.batch(batch_size).map(faces, tf.data.AUTOTUNE).prefetch(2)
-    for batch, valid in dataset:
-        vectors = {name: array.numpy() for name, array in extract(batch).items()}
+        count = tf.size(image, tf.int64)
+        return tf.data.Dataset.range(0, count, batch_size).map(some).unbatch()
+
+    def decoded(inputs: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        faces, valid = images.decode_batch(inputs["image"], image_size)
+        return {**inputs, "image": faces}, valid
+
+    dataset = tf.data.TFRecordDataset(str(source)).flat_map(frames)
+    dataset = dataset.batch(batch_size).map(decoded, tf.data.AUTOTUNE).prefetch(2)
+    for inputs, valid in dataset:
+        vectors = {name: array.numpy() for name, array in extract(inputs).items()}
         yield {**vectors, "valid": valid.numpy()}
 
 
@@ -128,7 +160,9 @@ def _replaced(
             f"{numbers[int(np.argmin(valid))]} of {key!r} in {source}. Run 'python -m "
             "tfrecords_builder verify' on the folder."
         )
-    del features["image"]
+    for name in ("image", "sound", "sound_start"):
+        if name in features:
+            del features[name]
     for name, vectors in rows.items():
         with np.errstate(over="ignore"):
             stored = vectors.astype(_STORED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import pathlib
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -13,16 +14,16 @@ import tensorflow as tf
 from affect_tf.data import batching as batching_lib
 from affect_tf.data import cutting
 from affect_tf.data import images
-from affect_tf.data import streams
+from affect_tf.data import reading
 from affect_tf.data.augment import Augmentation
 from affect_tf.data.batch import Batch
 from affect_tf.data.batching import Batching
 from affect_tf.data.batching import STRATIFIED
+from affect_tf.data.cut import Cutter
 from affect_tf.data.cutting import Samples
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.sources import Source
 from affect_tf.data.streams import Streams
-from affect_tf.data.windows import Windows
 from affect_tf.labels.taxonomy import Taxonomy
 
 __all__ = ["Faces", "Source", "read"]
@@ -41,7 +42,7 @@ class Faces:
       taxonomy: The vocabulary of the batches.
       image_size: Side of the faces in pixels.
       shuffle_buffer: Faces held for shuffling, which bounds the memory.
-      windows: How clips are cut into windows; None where every frame stands alone.
+      windows: What of clips makes a sample; None where every frame stands alone.
     """
 
     directory: pathlib.Path
@@ -49,7 +50,7 @@ class Faces:
     taxonomy: Taxonomy
     image_size: int
     shuffle_buffer: int = 8192
-    windows: Windows | None = None
+    windows: Cutter | None = None
 
     def count(self, source: Source) -> int:
         """Returns the faces, or windows, of a training source, at least 1.
@@ -159,9 +160,9 @@ class Faces:
             inputs = {
                 name: _filled_up(value, samples) for name, value in batch.inputs.items()
             }
+            taught = samples * math.prod(part.number.shape[1:])
             rows = tf.nest.map_structure(
-                lambda value: _filled_up(value, samples * length),
-                batch._replace(inputs={}),
+                lambda value: _filled_up(value, taught), batch._replace(inputs={})
             )
             number = tf.where(rows.weight > 0, rows.row, -1)
             return rows._replace(inputs=inputs, row=number)
@@ -181,22 +182,24 @@ class Faces:
 
     def _batch(self, samples: Samples, source: tf.Tensor) -> Batch:
         """Returns the batch of some samples; `source` is int32, one for each."""
-        rows, shape = samples.rows, samples.present.shape
+        rows, shape = samples.rows, samples.number.shape
         inputs = {
             name: tf.cast(value, tf.float32)
             for name, value in rows.inputs.items()
             if name != "image"
         }
         if "image" in rows.inputs:
-            faces = self._faces(rows.image, rows.key, samples.present)
+            faces = self._faces(rows.image, samples)
             faces = tf.reshape(faces, [*_sizes(samples.present), *faces.shape[1:]])
             inputs["image"] = faces
-        if self.windows is not None:
+        if samples.present.shape.rank > 1:
             inputs["present"] = samples.present
+        inputs |= samples.heard
+        if shape.rank > 1:
             source = tf.repeat(source, shape[1])
         rows = rows._replace(inputs={})
         rows = tf.nest.map_structure(lambda value: _flat(value, shape), rows)
-        present = _flat(samples.present, shape)
+        present = _flat(samples.taught, shape)
 
         def known(value: tf.Tensor) -> tf.Tensor:
             axes = [1] * (len(value.shape) - 1)
@@ -217,14 +220,17 @@ class Faces:
             row=_flat(samples.number, shape),
         )
 
-    def _faces(
-        self, stored: tf.Tensor, key: tf.Tensor, present: tf.Tensor
-    ) -> tf.Tensor:
+    def _faces(self, stored: tf.Tensor, samples: Samples) -> tf.Tensor:
         """Decodes pictures, string [N] or [N, T], to uint8 [N or N * T, S, S, 3].
 
-        Padding is not decoded: it repeats the face before it.
+        Absent ones are not decoded: any other face stands in their place.
         """
-        stored, key, present = (tf.reshape(x, [-1]) for x in (stored, key, present))
+        key = samples.rows.key
+        if key.shape.rank < stored.shape.rank:
+            key = tf.repeat(key, stored.shape[1])
+        stored, key, present = (
+            tf.reshape(x, [-1]) for x in (stored, key, samples.present)
+        )
         if self.windows is not None:
             stored, key = stored[present], key[present]
         faces, valid = images.decode_batch(stored, self.image_size)
@@ -240,8 +246,8 @@ class Faces:
         ):
             if self.windows is None:
                 return tf.identity(faces)
-            # The first frame of a window is always there.
-            return tf.gather(faces, tf.cumsum(tf.cast(present, tf.int32)) - 1)
+            place = tf.cumsum(tf.cast(present, tf.int32)) - 1
+            return tf.gather(faces, tf.maximum(place, 0))
 
 
 def read(dataset: tf.data.Dataset) -> Iterator[Batch]:
@@ -250,7 +256,7 @@ def read(dataset: tf.data.Dataset) -> Iterator[Batch]:
     Raises:
       UserError: If a shard or a stored picture is damaged.
     """
-    with streams.readable():
+    with reading.readable():
         yield from dataset
 
 

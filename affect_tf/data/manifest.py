@@ -74,6 +74,10 @@ class Manifest:
         empty where they have pictures.
       features_from: What made them: "run", the folder of a run as it was given;
         "weights" and "data", digests; "config", a name. Empty where there are none.
+      sound: Of the sound that the records have: "rate", samples a second (Hz), and
+        "channels", 1 or 2; empty where none was stored. A clip of a film without a
+        sound track has none in any case.
+      timed: Whether every frame has its time.
       schema_version: Of the records and of this file.
     """
 
@@ -92,6 +96,8 @@ class Manifest:
     subjects_known: bool = True
     features: dict[str, int] = dataclasses.field(default_factory=dict)
     features_from: dict[str, str] = dataclasses.field(default_factory=dict)
+    sound: dict[str, int] = dataclasses.field(default_factory=dict)
+    timed: bool = False
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
@@ -128,11 +134,12 @@ class Manifest:
                 for shard in fields["shards"]
             )
             fields["sampling"] = tuple(fields.get("sampling", ()))
-            for name in ("features", "features_from"):
+            for name in ("features", "features_from", "sound"):
                 fields[name] = dict(fields.get(name, {}))
             widths = fields["features"].values()
             if not all(isinstance(width, int) and width > 0 for width in widths):
                 raise ValueError(f"features={fields['features']}")
+            _check_sound(fields["sound"])
             return cls(**fields)
         except (ValueError, KeyError, TypeError) as error:
             raise _damaged(path, error) from error
@@ -216,6 +223,16 @@ class Manifest:
           unit: "frames" or "samples".
         """
         return sum(getattr(s, unit) for s in self.select(split, task, sources))
+
+
+def _check_sound(sound: dict[str, Any]) -> None:
+    """Raises ValueError where the sound is not described as the builder does."""
+    if not sound:
+        return
+    rate, channels = sound["rate"], sound["channels"]
+    known = isinstance(rate, int) and rate > 0 and channels in (1, 2)
+    if not known or len(sound) > 2:
+        raise ValueError(f"sound={sound}")
 
 
 def _damaged(path: pathlib.Path, error: Exception) -> UserError:

@@ -11,6 +11,8 @@ from affect_tf.data.sample import FEATURE
 from affect_tf.data.sample import Frame
 from affect_tf.data.sample import MAX_SAMPLING
 from affect_tf.data.sample import Sample
+from affect_tf.data.sample import Sound
+from affect_tf.data.sample import TICKS
 from affect_tf.labels.taxonomy import Taxonomy
 
 
@@ -26,7 +28,8 @@ def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
     Raises:
       ValueError: If these are not the bytes of a sample in this vocabulary, a mask is
         neither 0 nor 1, a label lies below a mask of 0, a number of `sampling` is
-        none, or the frames have not as many pictures or vectors as they are.
+        none, the frames have not as many pictures, vectors or times as they are, or
+        the sound is not one string with one start.
     """
     try:
         feature = tf.train.Example.FromString(serialized).features.feature
@@ -41,12 +44,15 @@ def decode(serialized: bytes, taxonomy: Taxonomy) -> Sample:
         for name, width in _widths(taxonomy).items()
     }
     _check_masks(columns)
+    if "time" in feature:
+        columns["time"] = _frame_rows(feature, "time", 1, len(shown))
     return Sample(
         frames=tuple(
             _frame(seen, {name: rows[t] for name, rows in columns.items()}, taxonomy)
             for t, seen in enumerate(shown)
         ),
         sampling=_sampling(feature, taxonomy),
+        sound=_sound(feature),
         **{
             name: _text(feature, name)
             for name in ("key", "source", "subject", "video", "split")
@@ -156,6 +162,7 @@ def _frame(
         valence=row["va"][0] if has_va else None,
         arousal=row["va"][1] if has_va else None,
         number=row["frame"][0],
+        time=row["time"][0] / TICKS if "time" in row else None,
     )
 
 
@@ -167,6 +174,21 @@ def _text(feature: Mapping[str, tf.train.Feature], name: str) -> str:
             f"Received: {len(values)}. Build the data again."
         )
     return values[0].decode()
+
+
+def _sound(feature: Mapping[str, tf.train.Feature]) -> Sound | None:
+    """Returns the sound, None where the record has none."""
+    if "sound" not in feature and "sound_start" not in feature:
+        return None
+    strings = feature["sound"].bytes_list.value
+    starts = feature["sound_start"].int64_list.value
+    if len(strings) != 1 or len(starts) != 1:
+        raise ValueError(
+            "The sound of a record must be one string, with the number of its first "
+            f"sample. Received: {len(strings)} strings and {len(starts)} numbers. "
+            "Build the data again."
+        )
+    return Sound(strings[0], starts[0])
 
 
 def _sampling(

@@ -11,6 +11,9 @@ data and not a number that means "missing":
     au          int64  [T*U]   0 or 1, frame by frame; with au_mask [T*U]
     va          float  [T*2]   valence, arousal in [-1, 1]; with va_mask [T]
     sampling    float  [J]     how often a balanced stream of each task draws it
+    time        int64  [T]     microseconds from the film's first frame
+    sound       bytes  one     PCM, little-endian int16 [N*C]
+    sound_start int64  one     which of the film's samples is the first of `sound`
 
 A feature record is the same but for the pictures: in their place it has, for each layer
 of a network that saw them,
@@ -22,7 +25,10 @@ with the same names and the same D in every record of a folder; the manifest say
 Indices are positions in the taxonomy of the manifest beside the shards, whose J tasks
 are in the order of `Taxonomy.tasks`. A task that this taxonomy lacks has no features.
 `sampling` is there only where the data set was balanced by weights; without it every
-number is 1.
+number is 1. `time` is there where the frames' times are known, and `sound` where the
+film has a sound track; the manifest says its rate and its C channels. Sample n of a
+film is at n / rate seconds, on the clock of `time`, in every film: where the track is
+broken off or has not begun there are zeros.
 """
 
 from __future__ import annotations
@@ -33,17 +39,16 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from affect_tf.data.sample import check
+from affect_tf.data.record_encoder import encode
 from affect_tf.data.sample import FEATURE
 from affect_tf.data.sample import Frame
 from affect_tf.data.sample import Sample
 from affect_tf.data.sample import SCHEMA_VERSION
+from affect_tf.data.sample import Sound
 from affect_tf.labels.taxonomy import Taxonomy
 
-__all__ = ["SCHEMA_VERSION", "Frame", "Rows", "Sample", "encode", "parse"]
-__all__ += ["parse_labels", "sampling"]
-
-_CLIP_FEATURES = ("key", "source", "subject", "video", "split")
+__all__ = ["SCHEMA_VERSION", "Frame", "Rows", "Sample", "Sound", "Sounds", "encode"]
+__all__ += ["parse", "parse_labels", "parse_sounds", "sampling"]
 
 
 class Rows(NamedTuple):
@@ -62,6 +67,7 @@ class Rows(NamedTuple):
       source: string [R].
       frame: int64 [R]. Frame number.
       sample: int64 [R]. Position of the row's sample in the batch.
+      time: int64 [R]. Microseconds from the film's first frame; 0 where unknown.
     """
 
     inputs: dict[str, tf.Tensor]
@@ -73,6 +79,7 @@ class Rows(NamedTuple):
     source: tf.Tensor
     frame: tf.Tensor
     sample: tf.Tensor
+    time: tf.Tensor
 
     @property
     def image(self) -> tf.Tensor:
@@ -80,54 +87,17 @@ class Rows(NamedTuple):
         return self.inputs["image"]
 
 
-def encode(sample: Sample, taxonomy: Taxonomy) -> bytes:
-    """Serializes a sample; equal samples give equal bytes.
+class Sounds(NamedTuple):
+    """The sound of a batch, one entry a sample.
 
-    Args:
-      sample: What to store. Expressions in any accepted spelling ("Happy"), units
-        as in `taxonomy` ("AU4").
-      taxonomy: The vocabulary of the data set.
-
-    Returns:
-      A serialized `tf.train.Example`.
-
-    Raises:
-      ValueError: If a label is out of range or missing from `taxonomy`, valence
-        comes without arousal, a number of `sampling` is none, the sample has no
-        frame or key, or a frame has neither picture nor features, both, or other
-        features than the first one.
+    Attributes:
+      pcm: string [S]. Little-endian int16 numbers, the channels of a sample one after
+        the other; empty where there is no sound.
+      start: int64 [S]. Which of the film's samples is the first; 0 without sound.
     """
-    check(sample, taxonomy)
-    frames = sample.frames
-    features = {
-        name: _bytes([getattr(sample, name).encode()]) for name in _CLIP_FEATURES
-    }
-    for name in frames[0].features:
-        features[FEATURE + name] = _bytes([frame.features[name] for frame in frames])
-    if frames[0].image:
-        features["image"] = _bytes([frame.image for frame in frames])
-    features["frame"] = _integers([frame.number for frame in frames])
-    if taxonomy.expressions:
-        names = [frame.expression for frame in frames]
-        features["expr"] = _integers(
-            [0 if name is None else taxonomy.expression_index(name) for name in names]
-        )
-        features["expr_mask"] = _integers([int(name is not None) for name in names])
-    if taxonomy.action_units:
-        units = [
-            (f.action_units, name) for f in frames for name in taxonomy.action_units
-        ]
-        features["au"] = _integers([int(known.get(name, 0)) for known, name in units])
-        features["au_mask"] = _integers([int(name in known) for known, name in units])
-    if taxonomy.has_va:
-        pairs = [(f.valence or 0.0, f.arousal or 0.0) for f in frames]
-        features["va"] = _floats([value for pair in pairs for value in pair])
-        features["va_mask"] = _integers([int(f.valence is not None) for f in frames])
-    if sample.sampling:
-        numbers = [sample.sampling.get(task, 1.0) for task in taxonomy.tasks]
-        features["sampling"] = _floats(numbers)
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    return example.SerializeToString(deterministic=True)
+
+    pcm: tf.Tensor
+    start: tf.Tensor
 
 
 def parse(
@@ -168,7 +138,7 @@ def parse(
 
 
 def parse_labels(serialized: tf.Tensor, stored: Taxonomy, wanted: Taxonomy) -> Rows:
-    """Parses all but the pictures or vectors, which it steps over.
+    """Parses all but the pictures, vectors and sound, which it steps over.
 
     Takes and returns what `parse` does; `inputs` is empty.
     """
@@ -212,8 +182,33 @@ def _parsed(
         masks=masks,
         frame=frame,
         sample=sample,
+        time=_times(features["time"], features["frame"]),
         **{name: tf.gather(features[name], sample) for name in texts},
     )
+
+
+def parse_sounds(serialized: tf.Tensor) -> Sounds:
+    """Parses the sound of a batch of records, and nothing else.
+
+    `parse` leaves it out, so that who sees pictures alone does not copy it.
+
+    Args:
+      serialized: string [N]. Serialized samples; N may be 0.
+
+    Returns:
+      `Sounds` of N entries.
+
+    Raises:
+      tf.errors.InvalidArgumentError: If a record is not in the schema.
+    """
+    parsed = tf.io.parse_example(
+        serialized,
+        {
+            "sound": tf.io.FixedLenFeature([], tf.string, ""),
+            "sound_start": tf.io.FixedLenFeature([], tf.int64, 0),
+        },
+    )
+    return Sounds(parsed["sound"], parsed["sound_start"])
 
 
 def sampling(serialized: tf.Tensor, stored: Taxonomy) -> tf.Tensor:
@@ -240,7 +235,7 @@ def _specification(
     stored: Taxonomy, wanted: Taxonomy, stores: Sequence[str]
 ) -> dict[str, object]:
     """Returns the features to parse: only those that someone will read."""
-    columns = {"frame": tf.int64, **dict.fromkeys(stores, tf.string)}
+    columns = {"frame": tf.int64, "time": tf.int64, **dict.fromkeys(stores, tf.string)}
     for task in stored.tasks:
         if task in wanted.tasks:
             columns[task] = tf.float32 if task == "va" else tf.int64
@@ -255,6 +250,14 @@ def _specification(
             for name, dtype in columns.items()
         },
     }
+
+
+def _times(stored: tf.RaggedTensor, frame: tf.RaggedTensor) -> tf.Tensor:
+    """Returns int64 [R]; records with times may stand beside others without."""
+    timed = tf.gather(stored.row_lengths() > 0, frame.value_rowids())
+    shape = tf.shape(timed, tf.int64)
+    # Fails where the times are fewer or more than the frames that should have one.
+    return tf.scatter_nd(tf.where(timed), stored.flat_values, shape)
 
 
 def _wanted_expressions(
@@ -283,15 +286,3 @@ def _wanted_columns(values: tf.Tensor, positions: Sequence[int]) -> tf.Tensor:
     values = tf.pad(values, [[0, 0], [0, 1]])
     last = values.shape[1] - 1
     return tf.gather(values, [p if p >= 0 else last for p in positions], axis=1)
-
-
-def _bytes(values: Sequence[bytes]) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-
-
-def _integers(values: Sequence[int]) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-
-
-def _floats(values: Sequence[float]) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values))

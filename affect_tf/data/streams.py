@@ -16,24 +16,24 @@ many times larger, which is the other way where there is memory.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import pathlib
-import re
-from collections.abc import Iterator
 
 import tensorflow as tf
 
 from affect_tf.data import cutting
+from affect_tf.data import reading
 from affect_tf.data import records
 from affect_tf.data import sampling
-from affect_tf.data.cutting import Cut
+from affect_tf.data import sounds
+from affect_tf.data.cut import Cut
+from affect_tf.data.cut import Cutter
 from affect_tf.data.cutting import Samples
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
+from affect_tf.data.past import Past
 from affect_tf.data.sources import Source
-from affect_tf.data.windows import Windows
 from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import Taxonomy
 
@@ -55,14 +55,14 @@ class Streams:
       manifest: What the folder holds.
       taxonomy: The vocabulary of the labels.
       shuffle_buffer: Faces held for shuffling, which bounds the memory.
-      windows: How clips are cut; None where every frame stands alone.
+      windows: What of clips makes a sample; None where every frame stands alone.
     """
 
     directory: pathlib.Path
     manifest: Manifest
     taxonomy: Taxonomy
     shuffle_buffer: int
-    windows: Windows | None = None
+    windows: Cutter | None = None
     _counts: dict[tuple[object, ...], int] = dataclasses.field(
         default_factory=dict, init=False
     )
@@ -84,7 +84,7 @@ class Streams:
             return sum(shard.frames for shard in shards)
         wanted = (frozenset(source.tasks), shards)
         if wanted not in self._counts:
-            with readable():
+            with reading.readable():
                 self._counts[wanted] = self._counted(source)
         if not self._counts[wanted]:
             raise self._empty("train", source)
@@ -124,7 +124,12 @@ class Streams:
                     parsed = self._parse(serialized)
                     found = self._samples(source, parsed)
                     found = cutting.part(parsed, found, readings, reading, pass_seed)
-                    return cutting.pieces(parsed, tf.zeros_like(parsed.frame), found)
+                    return cutting.pieces(
+                        parsed,
+                        tf.zeros_like(parsed.frame),
+                        found,
+                        self._listener(serialized),
+                    )
 
                 clips = sampling.each_once(files, pass_seed + reading)
                 return clips.batch(self._clips_at_once).flat_map(samples).unbatch()
@@ -162,21 +167,22 @@ class Streams:
         at_once = rows if self._stills else self._clips_at_once
 
         def number(
-            first: tf.Tensor, part: records.Rows
-        ) -> tuple[tf.Tensor, tuple[records.Rows, tf.Tensor]]:
+            first: tf.Tensor, serialized: tf.Tensor
+        ) -> tuple[tf.Tensor, tuple[tf.Tensor, records.Rows, tf.Tensor]]:
+            part = self._parse(serialized)
             stop = first + tf.size(part.frame, tf.int64)
-            return stop, (part, tf.range(first, stop))
+            return stop, (serialized, part, tf.range(first, stop))
 
-        def samples(part: records.Rows, numbers: tf.Tensor) -> tf.data.Dataset:
-            windows = self.windows
-            stride = None if windows is None else windows.stride_in_evaluation
-            found = cutting.cut(part, windows, stride)
-            return cutting.pieces(part, numbers, found, rows)
+        def samples(
+            serialized: tf.Tensor, part: records.Rows, numbers: tf.Tensor
+        ) -> tf.data.Dataset:
+            found = cutting.cut(part, self.windows, training=False)
+            heard = self._listener(serialized)
+            return cutting.pieces(part, numbers, found, heard, rows)
 
-        parts = strings.batch(at_once).map(self._parse)
-        parts = parts.scan(tf.constant(0, tf.int64), number)
+        parts = strings.batch(at_once).scan(tf.constant(0, tf.int64), number)
         if self._stills:
-            return parts.map(cutting.whole)
+            return parts.map(lambda _, part, numbers: cutting.whole(part, numbers))
         return parts.flat_map(samples).rebatch(rows)
 
     def shards(self, split: str, source: Source) -> tuple[Shard, ...]:
@@ -196,12 +202,18 @@ class Streams:
 
     @property
     def _clips_at_once(self) -> int:
-        return max(1, _FRAMES_AT_ONCE // self.manifest.frames_per_sample["max"])
+        at_once = max(1, _FRAMES_AT_ONCE // self.manifest.frames_per_sample["max"])
+        # Short clips hold as much sound as long ones.
+        return min(at_once, _CLIPS_HELD) if self.manifest.sound else at_once
 
     @property
     def _samples_held(self) -> int:
-        length = 1 if self.windows is None else self.windows.length
-        return max(1, self.shuffle_buffer // length)
+        if self.windows is None:
+            return self.shuffle_buffer
+        # Of features, the sound is a vector like the others.
+        stored = self.manifest.features
+        held = self.windows.length if stored else self.windows.held
+        return max(1, self.shuffle_buffer // held)
 
     def _files(self, split: str, source: Source) -> list[str]:
         shards = self.shards(split, source)
@@ -217,9 +229,17 @@ class Streams:
         return sampling.draws(self.directory, self.manifest, shards, source.task)
 
     def _parse(self, serialized: tf.Tensor) -> records.Rows:
-        return records.parse(
-            serialized, self.manifest.taxonomy, self.taxonomy, self.manifest.features
-        )
+        stored, features = self.manifest.taxonomy, self.manifest.features
+        if isinstance(self.windows, Past) and not self.windows.frames and not features:
+            return records.parse_labels(serialized, stored, self.taxonomy)
+        return records.parse(serialized, stored, self.taxonomy, features)
+
+    def _listener(self, serialized: tf.Tensor) -> sounds.Listener:
+        """Returns what gives the sound of some records, where any is listened to."""
+        past = self.windows
+        if not isinstance(past, Past) or not past.sound or self.manifest.features:
+            return sounds.Deaf()
+        return sounds.Recordings(records.parse_sounds(serialized), past)
 
     def _samples(self, source: Source, rows: records.Rows) -> Cut:
         """Returns the samples of a source that some records hold."""
@@ -240,7 +260,7 @@ class Streams:
                 serialized, self.manifest.taxonomy, self.taxonomy
             )
             found = self._samples(source, rows)
-            return total + tf.shape(found.index, tf.int64)[0]
+            return total + tf.shape(found.taught, tf.int64)[0]
 
         strings = tf.data.TFRecordDataset(self._files("train", source))
         strings = strings.batch(self._clips_at_once).prefetch(1)
@@ -253,32 +273,3 @@ class Streams:
             f"origins={source.origins}, which {self.directory} has none of. Remove "
             "the source, or build the data with such labels."
         )
-
-
-@contextlib.contextmanager
-def readable(what: str = "The records of a folder") -> Iterator[None]:
-    """Makes a reader's errors readable.
-
-    Args:
-      what: Is read, for the message.
-
-    Raises:
-      UserError: If a shard or a stored picture is damaged.
-    """
-    try:
-        yield
-    except (
-        tf.errors.DataLossError,
-        tf.errors.InvalidArgumentError,
-        tf.errors.NotFoundError,
-    ) as error:
-        # The assertion's own words, without the trace of operations around them.
-        found = re.search(r"assertion failed: \[b?['\"]?(.*?)['\"]?\]", error.message)
-        if found:
-            raise UserError(found.group(1)) from error
-        reason = re.sub(r"\{\{.*?\}\} ?| ?\[Op:.*", "", error.message.splitlines()[0])
-        raise UserError(
-            f"{what} must be whole. Received: {reason.strip()}. Run 'python -m "
-            "tfrecords_builder verify' on the folder, which names the file, and give "
-            "the command that made it again."
-        ) from error

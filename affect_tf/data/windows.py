@@ -6,6 +6,9 @@ import dataclasses
 
 import tensorflow as tf
 
+from affect_tf.data import records
+from affect_tf.data.cut import Cut
+
 
 @dataclasses.dataclass(frozen=True)
 class Windows:
@@ -64,6 +67,17 @@ class Windows:
     def stride_in_evaluation(self) -> int:
         """Frames from the start of a window to that of the next, in evaluation."""
         return self.stride if self.evaluation_stride is None else self.evaluation_stride
+
+    @property
+    def held(self) -> int:
+        """Faces that take as much memory as a window."""
+        return self.length
+
+    def cut(self, rows: records.Rows, training: bool) -> Cut:
+        """Returns the windows of whole records; each frame of one is taught."""
+        stride = self.stride if training else self.stride_in_evaluation
+        index, present = self.windows_of(rows.frame, stride, rows.sample)
+        return Cut(index, present, index)
 
     def windows_of(
         self, frame: tf.Tensor, stride: int, clip: tf.Tensor | None = None

@@ -140,9 +140,13 @@ class Scores:
         found = {name: self._value(name) for name in headline_names(TASKS)}
         return {name: value for name, value in found.items() if value is not None}
 
-    def by_task(self) -> dict[str, float]:
-        """Returns {task: its challenge score}, the addends of `overall`."""
-        return {task: self._value(CHALLENGE_METRICS[task]) for task in self.tasks}
+    def sum(self, metric: str = "overall") -> float | None:
+        """Returns "overall" or "abaw3"; None where no task has labels."""
+        return getattr(self, metric)
+
+    def by_task(self, metric: str = "overall") -> dict[str, float]:
+        """Returns {task: its score}, the addends of a sum."""
+        return {task: self._value(ADDENDS[metric][task]) for task in self.tasks}
 
     def to_json(self) -> dict[str, Any]:
         """Returns a JSON-ready dictionary, None where there is no number."""
@@ -156,6 +160,8 @@ class Scores:
 #: The metric of each task that `overall` adds.
 CHALLENGE_METRICS = {"expr": "expr/challenge", "au": "au/challenge", "va": "va/ccc"}
 _ABAW3_METRICS = {"expr": "expr/f1", "au": "au/f1", "va": "va/ccc"}
+#: The metric of each task that each sum adds.
+ADDENDS = {"overall": CHALLENGE_METRICS, "abaw3": _ABAW3_METRICS}
 HEADLINE = {
     "expr": ("accuracy", "f1", "challenge"),
     "au": ("accuracy", "f1", "challenge"),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from affect_tf.models import layers
-from affect_tf.models.temporal import BidirectionalGru
+from affect_tf.models.temporal import Temporal
 
 #: A backbone: normalised pictures [B, S, S, 3] to a feature map or a vector.
 Backbone = Callable[[tf.Tensor], tf.Tensor]
@@ -102,8 +102,8 @@ class Architecture:
       image_size: Side of the square input pictures, at least 32.
       normalization: What the backbone expects of its pixels. Pretrained weights
         fix it: `pretrained.LAYOUTS` says which.
-      temporal: What follows each task's embedding over the frames of a window; None
-        where every frame stands alone.
+      temporal: What follows the frames' vectors over time, `BidirectionalGru(...)` or
+        `fusion.FaceAndSound(...)`; None where every frame stands alone.
 
     Raises:
       ValueError: On an image size below 32 or a part of the wrong kind.
@@ -113,7 +113,7 @@ class Architecture:
     head: Head = MlpHead()
     image_size: int = 112
     normalization: layers.Normalization = layers.SCALED
-    temporal: BidirectionalGru | None = None
+    temporal: Temporal | None = None
 
     def __post_init__(self) -> None:
         """Refuses what would fail later, in the middle of a build."""
@@ -126,7 +126,7 @@ class Architecture:
                     f"{'ResNet50()' if field == 'backbone' else 'MlpHead()'}."
                 )
         if self.temporal is not None and (
-            isinstance(self.temporal, type) or not callable(self.temporal)
+            isinstance(self.temporal, type) or not isinstance(self.temporal, Temporal)
         ):
             raise ValueError(
                 "Architecture.temporal must be an object that builds layers, or None. "
@@ -156,8 +156,8 @@ def build(
 ) -> tf.keras.Model:
     """Builds the functional model of an architecture's faces for some tasks.
 
-    Frames are faces here, one by one: `temporal.build_sequence` builds what stands on
-    the layers `{task}_embedding` where the architecture models time.
+    Frames are faces here, one by one: `architecture.temporal` builds what stands on
+    the layers `{task}_embedding`, or "features", where the architecture models time.
 
     Weights are drawn from the global seed (`tf.keras.utils.set_random_seed`), and
     compute follows the global precision policy, but for what follows the layer

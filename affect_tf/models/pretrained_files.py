@@ -109,6 +109,32 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     return tensors
 
 
+def read_npy(path: pathlib.Path) -> dict[str, Any]:
+    """Returns the dictionary that a .npy holds, whatever lies in its entries.
+
+    Raises:
+      UserError: If the file is absent or unreadable, holds anything but a dictionary,
+        or if reading it would run code from it.
+    """
+    try:
+        with path.open("rb") as stream:
+            version = np.lib.format.read_magic(stream)
+            header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
+            header(stream)
+            # NumPy saves a dictionary as a pickled array of one object.
+            holder = _ArrayUnpickler(stream, encoding="latin1").load()
+        entries = holder.item()
+        if not isinstance(entries, Mapping):
+            raise ValueError("it is not a dictionary")
+    except Exception as error:  # A bad pickle fails in many ways.
+        raise UserError(
+            "A .npy of weights must be there, and hold a dictionary of arrays. "
+            f"Received: path={str(path)!r} ({type(error).__name__}: {error}). "
+            "Fetch it again: the toolkit downloads nothing."
+        ) from error
+    return dict(entries)
+
+
 def _read_torch(path: pathlib.Path) -> dict[str, np.ndarray]:
     try:
         import torch

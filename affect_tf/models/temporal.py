@@ -1,8 +1,8 @@
-"""What stands between the embedding of a task and its logits where time is modelled.
+"""What stands between the networks that see a frame and the logits, over time.
 
-A sequence model reads windows of embeddings, one recurrent layer a task. It stands
-alone on embeddings that were extracted before, or on top of the network that gives
-them (`end_to_end`).
+A sequence model reads vectors of frames. It stands alone on vectors that were
+extracted before, or on top of the network that gives them (`end_to_end`). `Temporal`
+is what every description of such a model offers, here and in `fusion`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,95 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from collections.abc import Mapping
+from typing import Protocol
+from typing import runtime_checkable
 
 import tensorflow as tf
 
 from affect_tf.models import frames
 from affect_tf.models import layers
+
+#: Names of the two parts of a model of time, by which they are found in it.
+EMBEDDER, SEQUENCE = "affect_embedder", "affect_sequence"
+
+
+@runtime_checkable
+class Temporal(Protocol):
+    """A description of a model of time, whichever vectors and inputs it has.
+
+    What the inputs are is told by `model.input` of the models that it builds.
+    """
+
+    def features(self, tasks: Iterable[str]) -> tuple[str, ...]:
+        """Returns the names of the vectors that the sequence model of `tasks` reads."""
+        ...
+
+    def embedder(
+        self,
+        cnn: tf.keras.Model | None,
+        num_samples: int = 0,
+        name: str = EMBEDDER,
+        tasks: Iterable[str] | None = None,
+    ) -> tf.keras.Model:
+        """Builds the model from pictures and sounds to the vectors of `features`.
+
+        Args:
+          cnn: Model of `build.build`, whose layers are used in place.
+          num_samples: Samples of a sound; of no meaning where none is heard.
+          name: The model's name.
+          tasks: Whose vectors are wanted; None for all that the network has.
+        """
+        ...
+
+    def sequence(
+        self,
+        widths: Mapping[str, int],
+        num_logits: Mapping[str, int],
+        num_sources: int = 0,
+        name: str = SEQUENCE,
+    ) -> tf.keras.Model:
+        """Builds the model from the vectors of `features` to `{task: logits}`.
+
+        Args:
+          widths: {vector: its numbers}; further ones may be there.
+          num_logits: {task: K}, in the order of the outputs.
+          num_sources: Sources that an output "discriminator" tells apart; 0 for none.
+          name: The model's name.
+        """
+        ...
+
+    def see(
+        self,
+        embedder: tf.keras.Model,
+        inputs: Mapping[str, tf.Tensor],
+        training: bool | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """Returns what `sequence` reads, of the inputs of a batch.
+
+        Args:
+          embedder: As `embedder` returns it.
+          inputs: Those that `end_to_end` takes.
+          training: The mode of the embedder; None for that of a model around it.
+        """
+        ...
+
+    def end_to_end(
+        self,
+        embedder: tf.keras.Model,
+        sequence: tf.keras.Model,
+        train_towers: bool,
+        name: str = "affect_end_to_end",
+    ) -> tf.keras.Model:
+        """Puts a sequence model on top of the embedder, whose layers stay the same.
+
+        Args:
+          embedder: As `embedder` returns it.
+          sequence: As `sequence` returns it.
+          train_towers: Whether what is below is trained along; where not, it is
+            frozen, and in inference mode for good.
+          name: The model's name.
+        """
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,127 +152,142 @@ class BidirectionalGru:
         relu = tf.keras.layers.ReLU(dtype="float32", name=f"{task}_temporal")
         return relu(both)
 
+    def features(self, tasks: Iterable[str]) -> tuple[str, ...]:
+        """Returns the names of the embeddings, one a task."""
+        return tuple(f"{task}_embedding" for task in tasks)
 
-def build_sequence(
-    temporal: BidirectionalGru,
-    widths: Mapping[str, int],
-    num_logits: Mapping[str, int],
-    name: str = "affect_sequence",
-) -> tf.keras.Model:
-    """Builds the model of windows of embeddings.
+    def embedder(
+        self,
+        cnn: tf.keras.Model | None,
+        num_samples: int = 0,
+        name: str = EMBEDDER,
+        tasks: Iterable[str] | None = None,
+    ) -> tf.keras.Model:
+        """Returns the part of a network of `build.build` that ends at its embeddings.
 
-    Args:
-      temporal: Builds the layers of one task over time.
-      widths: {task: D}, numbers of a task's embedding; further tasks may be there.
-      num_logits: {task: K}, in the order of the outputs.
-      name: The model's name, by which `end_to_end` knows it too.
+        Its layers are those of `cnn`, not copies: weights loaded into one are in both.
 
-    Returns:
-      A model from `{"{task}_embedding": float32 [B, T, D], ..., "present": bool
-      [B, T]}` to `{task: float32 [B * T, K]}`, window by window, for any B and T. The
-      layer that gives the logits carries the task's name. No window, and no padding,
-      has a part in the logits of another window or of a frame that is there.
+        Returns:
+          A model from `{"image": uint8 [N, S, S, 3]}` to `{"{task}_embedding": float32
+          [N, D]}`.
 
-    Raises:
-      ValueError: Without a task, or for a task without an embedding or logits.
-    """
-    _check(widths, num_logits)
-    present = tf.keras.Input((None,), dtype="bool", name="present")
-    inputs, logits = {}, {}
-    for task, count in num_logits.items():
-        inputs[f"{task}_embedding"] = embedding = tf.keras.Input(
-            (None, widths[task]), dtype="float32", name=f"{task}_embedding"
-        )
-        series = temporal(embedding, present, task)
-        series = frames.Flatten(name=f"{task}_frames")(series)
-        logits[task] = tf.keras.layers.Dense(count, dtype="float32", name=task)(series)
-    inputs["present"] = present
-    return tf.keras.Model(inputs=inputs, outputs=logits, name=name)
-
-
-def embedder(
-    cnn: tf.keras.Model, tasks: Iterable[str], name: str = "affect_embedder"
-) -> tf.keras.Model:
-    """Returns the part of a network of `build.build` that ends at its embeddings.
-
-    Its layers are those of `cnn`, not copies: weights loaded into one are in both.
-
-    Args:
-      cnn: Model from `{"image": uint8 [N, S, S, 3]}`.
-      tasks: Whose embeddings are wanted.
-      name: The model's name, by which `end_to_end` knows it too.
-
-    Returns:
-      A model from `{"image": uint8 [N, S, S, 3]}` to `{"{task}_embedding": float32
-      [N, D]}`.
-
-    Raises:
-      ValueError: If the network has no layer of such a name.
-    """
-    outputs = {}
-    there = [layer.name for layer in cnn.layers]
-    for task in tasks:
-        layer = f"{task}_embedding"
-        if layer not in there:
+        Raises:
+          ValueError: Without a network, or if it has no layer of such a name.
+        """
+        del num_samples
+        if cnn is None:
             raise ValueError(
-                "A network must have an embedding of each task. "
-                f"Received: no layer {layer!r} in {cnn.name!r}. "
-                "Use a network that was built for this task, with an MlpHead."
+                "The network of the faces must be there. Received: cnn=None. "
+                "Build one: BidirectionalGru reads its embeddings."
             )
-        outputs[layer] = cnn.get_layer(layer).output
-    return tf.keras.Model(
-        inputs={"image": cnn.get_layer("image").output}, outputs=outputs, name=name
-    )
+        outputs = {}
+        there = [layer.name for layer in cnn.layers]
+        for layer in self.features(cnn.output if tasks is None else tasks):
+            if layer not in there:
+                raise ValueError(
+                    "A network must have an embedding of each task. "
+                    f"Received: no layer {layer!r} in {cnn.name!r}. "
+                    "Use a network that was built for this task, with an MlpHead."
+                )
+            outputs[layer] = cnn.get_layer(layer).output
+        image = cnn.get_layer("image").output
+        return tf.keras.Model(inputs={"image": image}, outputs=outputs, name=name)
 
+    def sequence(
+        self,
+        widths: Mapping[str, int],
+        num_logits: Mapping[str, int],
+        num_sources: int = 0,
+        name: str = SEQUENCE,
+    ) -> tf.keras.Model:
+        """Builds the model of windows of embeddings.
 
-def end_to_end(
-    embedder: tf.keras.Model,
-    sequence: tf.keras.Model,
-    train_cnn: bool,
-    name: str = "affect_end_to_end",
-) -> tf.keras.Model:
-    """Puts a sequence model on top of the network whose embeddings it reads.
+        Returns:
+          A model from `{"{task}_embedding": float32 [B, T, D], ..., "present": bool
+          [B, T]}` to `{task: float32 [B * T, K]}`, window by window, for any B and T.
+          The layer that gives the logits carries the task's name. No window, and no
+          padding, has a part in the logits of another window or of a frame that is
+          there.
 
-    The network sees the frames that are there, and no padding: that would cost as
-    much as a face, and would move the statistics of batch normalisation.
+        Raises:
+          ValueError: Without a task, for a task without an embedding or logits, or for
+            a discriminator.
+        """
+        _check(widths, num_logits)
+        if num_sources:
+            raise ValueError(
+                "A discriminator must have features that all tasks share. "
+                f"Received: num_sources={num_sources} for {self!r}. "
+                "Use fusion.FaceAndSound, or leave the discriminator out."
+            )
+        present = tf.keras.Input((None,), dtype="bool", name="present")
+        inputs, logits = {}, {}
+        for task, count in num_logits.items():
+            key = f"{task}_embedding"
+            inputs[key] = embedding = tf.keras.Input(
+                (None, widths[key]), dtype="float32", name=key
+            )
+            series = self(embedding, present, task)
+            series = frames.Flatten(name=f"{task}_frames")(series)
+            dense = tf.keras.layers.Dense(count, dtype="float32", name=task)
+            logits[task] = dense(series)
+        inputs["present"] = present
+        return tf.keras.Model(inputs=inputs, outputs=logits, name=name)
 
-    Args:
-      embedder: As `embedder` returns it; its layers are used, and frozen, in place.
-      sequence: As `build_sequence` returns it.
-      train_cnn: Whether the network is trained along. Where not, its weights are not
-        trainable, and it runs in inference mode also when the whole is called with
+    def end_to_end(
+        self,
+        embedder: tf.keras.Model,
+        sequence: tf.keras.Model,
+        train_towers: bool,
+        name: str = "affect_end_to_end",
+    ) -> tf.keras.Model:
+        """Puts a sequence model on top of the network whose embeddings it reads.
+
+        The network sees the frames that are there, and no padding: that would cost as
+        much as a face, and would move the statistics of batch normalisation.
+
+        A frozen one runs in inference mode also when the whole is called with
         `training=True`. (The released code of Deng et al. lets the running statistics
         of its frozen network move on.)
-      name: The model's name.
 
-    Returns:
-      A model from `{"image": uint8 [B, T, S, S, 3], "present": bool [B, T]}` to
-      `{task: float32 [B * T, K]}`, for any B and T. Both parts are layers of it, to be
-      found by their names (`model.get_layer(embedder.name)`).
-    """
-    side = embedder.input["image"].shape[1:]
-    image = tf.keras.Input((None, *side), dtype="uint8", name="image")
-    present = tf.keras.Input((None,), dtype="bool", name="present")
-    embedder.trainable = train_cnn
-    # False is final; None leaves the mode to whoever calls the whole.
-    mode = {} if train_cnn else {"training": False}
-    vectors = embedder(
-        {"image": frames.Present(name="faces")([image, present])}, **mode
-    )
-    inputs = {
-        layer: frames.Restore(name=f"{layer}s")([vector, present])
-        for layer, vector in vectors.items()
-    }
-    logits = sequence({**inputs, "present": present})
-    return tf.keras.Model(
-        inputs={"image": image, "present": present}, outputs=logits, name=name
-    )
+        Returns:
+          A model from `{"image": uint8 [B, T, S, S, 3], "present": bool [B, T]}` to
+          `{task: float32 [B * T, K]}`, for any B and T. Both parts are layers of it, to
+          be found by their names (`model.get_layer(embedder.name)`).
+        """
+        side = embedder.input["image"].shape[1:]
+        inputs = {
+            "image": tf.keras.Input((None, *side), dtype="uint8", name="image"),
+            "present": tf.keras.Input((None,), dtype="bool", name="present"),
+        }
+        embedder.trainable = train_towers
+        # False is final; None leaves the mode to whoever calls the whole.
+        vectors = self.see(embedder, inputs, None if train_towers else False)
+        return tf.keras.Model(inputs=inputs, outputs=sequence(vectors), name=name)
+
+    def see(
+        self,
+        embedder: tf.keras.Model,
+        inputs: Mapping[str, tf.Tensor],
+        training: bool | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """Returns the embeddings, float32 [B, T, D], and "present"."""
+        present = inputs["present"]
+        there = frames.Present(name="faces")([inputs["image"], present])
+        # Keras tells a mode that was not given from None, which would be final.
+        mode = {} if training is None else {"training": training}
+        vectors = embedder({"image": there}, **mode)
+        restored = {
+            layer: frames.Restore(name=f"{layer}s")([vector, present])
+            for layer, vector in vectors.items()
+        }
+        return {**restored, "present": present}
 
 
 def _check(widths: Mapping[str, int], num_logits: Mapping[str, int]) -> None:
     layers.check_num_logits(num_logits)
     for task in num_logits:
-        if widths.get(task, 0) < 1:
+        if widths.get(f"{task}_embedding", 0) < 1:
             raise ValueError(
                 "A sequence model must have an embedding of each of its tasks. "
                 f"Received: widths={dict(widths)} for task {task!r}. "

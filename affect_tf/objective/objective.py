@@ -52,14 +52,15 @@ class Adversarial:
     """The term of the source discriminator, delta(step) d_n CE(source_n, logits_n).
 
     Attributes:
-      weight: delta: a number, or a callable from the step to a scalar.
+      weight: delta: a number, or a callable from the step to a scalar. In a config, a
+        schedule over the epochs.
       loss: The discriminator's supervised loss.
 
     Source: Jeong et al. 2022, Eq. 11-13; delta is 0, 0.5, 1 or rises from 0 to 1. Eq.
     12 has no delta, but their Table I varies it for the teacher too, as here.
     """
 
-    weight: float | Callable[[tf.Tensor], tf.Tensor] = 1.0
+    weight: float | Callable[..., tf.Tensor] = 1.0
     loss: SupervisedLoss = SoftmaxCrossEntropy()
 
     def __post_init__(self) -> None:
@@ -150,7 +151,8 @@ class Objective:
           soft_logits: Task name -> [B, K], the teacher's outputs; needed where the
             mix distils. No gradient reaches them.
           source: int [B], the subset of each row; needed by the adversarial term.
-          source_logits: [B, S], the discriminator's outputs; likewise.
+          source_logits: [B, S], the discriminator's outputs; likewise. It tells apart
+            the first S sources; rows of others have no such term.
           step: Scalar, for a scheduled adversarial weight.
 
         Returns:
@@ -238,8 +240,12 @@ class Objective:
             )
         # Delta stays outside the weight, which says who is present: at delta 0 the
         # rows are still there, and a rising schedule must not change the statistics.
+        told_apart = tf.cast(source < source_logits.shape[-1], tf.float32)
         rows = _on_present(
-            self.adversarial.loss, source, source_logits, weight * mixed.adversarial
+            self.adversarial.loss,
+            source,
+            source_logits,
+            weight * mixed.adversarial * told_apart,
         )
         return self.adversarial.weight_at(step) * rows
 

@@ -95,6 +95,13 @@ class Checkpoints:
         self._best.save(checkpoint_number=epoch)
 
 
+def save_weights(model: tf.keras.Model, run: pathlib.Path) -> None:
+    """Writes weights that nobody trained as the best ones of a run."""
+    weights = tf.train.Checkpoint(model=model)
+    folder = run / _FOLDER / "best"
+    tf.train.CheckpointManager(weights, folder, 1).save(checkpoint_number=0)
+
+
 def load_best(model: tf.keras.Model, run: pathlib.Path) -> None:
     """Fills `model`, of any precision policy, with the best weights of a run.
 

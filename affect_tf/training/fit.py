@@ -16,7 +16,6 @@ from affect_tf.data.input_pipeline import Faces
 from affect_tf.errors import UserError
 from affect_tf.evaluation import predictions as predictions_lib
 from affect_tf.evaluation.evaluator import evaluate
-from affect_tf.evaluation.scores import Scores
 from affect_tf.objective.tasks import Task
 from affect_tf.training import checkpoints
 from affect_tf.training.interrupts import Interrupts
@@ -68,8 +67,8 @@ def fit(
     """Trains until the last epoch, or until the patience ends.
 
     Continues from the latest checkpoint in `run` where there is one. After each
-    epoch it scores the whole validation split, keeps the weights with the best
-    overall score and saves the whole state.
+    epoch it scores the whole validation split, keeps the weights with the best sum of
+    scores, the config's `metric`, and saves the whole state.
 
     Raises:
       UserError: If the loss stops being finite.
@@ -87,7 +86,7 @@ def fit(
     # Built once: tracing the pipeline costs more than reading a small split.
     validation = faces.evaluation("validation", config.evaluation_batch_size)
     board = TensorBoard(run / "tensorboard", config, validation, int(trainer.step))
-    progress = Progress(console, name, stage.epochs * steps, steps)
+    progress = Progress(console, name, stage.epochs * steps, steps, config.metric)
     with progress, board, Interrupts() as interrupts:
         progress.start(int(trainer.step))
         batches = input_pipeline.read(
@@ -109,7 +108,8 @@ def fit(
                 predictions = _collect(score, validation)
                 scores = evaluate(predictions, config.taxonomy)
                 with interrupts.held():
-                    is_best = _close_epoch(state, stage, scores)
+                    trainer.objective.weighting.update(scores.by_task(config.metric))
+                    is_best = _close_epoch(state, stage, scores.sum(config.metric))
                     if is_best:
                         keeper.save_best(int(state.epoch))
                     keeper.save_latest()
@@ -135,14 +135,15 @@ def _collect(
         raise NonFiniteLossError(str(error)) from error
 
 
-def _close_epoch(state: checkpoints.RunState, stage: Stage, scores: Scores) -> bool:
-    """Books an epoch's scores; returns whether they are the best so far."""
+def _close_epoch(
+    state: checkpoints.RunState, stage: Stage, score: float | None
+) -> bool:
+    """Books an epoch's score; returns whether it is the best so far."""
     state.epoch.assign_add(1)
     # Without any validation label the latest weights are the best that is known.
-    overall = float("-inf") if scores.overall is None else scores.overall
-    is_best = scores.overall is None or overall > float(state.best)
+    is_best = score is None or score > float(state.best)
     if is_best:
-        state.best.assign(overall)
+        state.best.assign(float("-inf") if score is None else score)
         state.best_epoch.assign(state.epoch)
     is_stale = stage.patience is not None and state.stale_epochs >= stage.patience
     state.finished.assign(int(state.epoch) >= stage.epochs or is_stale)

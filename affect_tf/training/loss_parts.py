@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 import tensorflow as tf
+
+#: A loss and variables to the gradient by each, None for one that it ignores.
+Differentiate = Callable[[tf.Tensor, Sequence[tf.Variable]], list[tf.Tensor | None]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +37,7 @@ class LossPart:
 
     def updates(
         self,
-        tape: tf.GradientTape,
+        differentiate: Differentiate,
         loss: tf.Tensor,
         variables: Sequence[tf.Variable],
         is_taught: tf.Tensor | None,
@@ -41,7 +45,7 @@ class LossPart:
         """Returns what `apply_gradients` takes, scaled back: (gradient, variable).
 
         Args:
-          tape: What recorded the loss.
+          differentiate: Gives the gradients of a loss, None where it does not depend.
           loss: The part's own.
           variables: All that could be moved; those that the loss does not depend on,
             such as another task's head, are left out.
@@ -51,7 +55,7 @@ class LossPart:
         connected = []
 
         def backward() -> list[tf.Tensor]:
-            pairs = zip(tape.gradient(loss, variables), variables, strict=True)
+            pairs = zip(differentiate(loss, variables), variables, strict=True)
             found = [pair for pair in pairs if pair[0] is not None]
             connected.extend(variable for _, variable in found)
             gradients = [gradient for gradient, _ in found]

@@ -20,10 +20,16 @@ class Progress:
     """Shows epochs, loss, speed and the time left; use it as a context."""
 
     def __init__(
-        self, console: rich.console.Console, name: str, steps: int, steps_per_epoch: int
+        self,
+        console: rich.console.Console,
+        name: str,
+        steps: int,
+        steps_per_epoch: int,
+        metric: str = "overall",
     ) -> None:
         self._console = console
         self._name = name
+        self._metric = metric
         self._steps = steps
         self._steps_per_epoch = steps_per_epoch
         self._began_at_step: int | None = None
@@ -80,16 +86,18 @@ class Progress:
 
     def epoch(self, epoch: int, scores: Scores, is_best: bool) -> None:
         """Writes the line that stays of an epoch."""
-        parts = [f"{task} {value:.3f}" for task, value in scores.by_task().items()]
+        by_task = scores.by_task(self._metric)
+        parts = [f"{task} {value:.3f}" for task, value in by_task.items()]
         self._last_line = time.perf_counter()
         line = f"{self._name} epoch {epoch:>2}/{self._epochs}"
         if self._speed:
             line += f"  loss {self._loss:6.3f}"
-        if scores.overall is None:
+        score = scores.sum(self._metric)
+        if score is None:
             self._line(f"{line}  no validation labels")
             return
         mark = " best" if is_best else ""
-        line += f"  {'  '.join(parts)}  overall {scores.overall:.3f}{mark}"
+        line += f"  {'  '.join(parts)}  {self._metric} {score:.3f}{mark}"
         self._line(f"{line}  {self._speed:,.0f}/s" if self._speed else line)
 
     @property

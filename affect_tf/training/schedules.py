@@ -1,4 +1,4 @@
-"""Learning-rate schedules as functions of the epoch, and their Keras form."""
+"""Schedules as functions of the epoch, and their Keras form, over steps."""
 
 from __future__ import annotations
 
@@ -57,6 +57,23 @@ class Cosine:
         if not self.warmup_epochs:
             return falling
         return tf.minimum(falling, self.rate * (epoch + 1e-3) / self.warmup_epochs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Linear:
+    """From `start` to `end` in a straight line over all the epochs.
+
+    Source: Jeong et al. 2022, section V-A: delta "started with 0 and increased linearly
+    to 1 as train progressed". The released code raises it once an epoch.
+    """
+
+    start: float = 0.0
+    end: float = 1.0
+
+    def __call__(self, epoch: Any, epochs: int) -> Any:
+        """Returns the value at a fractional `epoch` of `epochs`."""
+        share = tf.clip_by_value(tf.cast(epoch, tf.float32) / epochs, 0.0, 1.0)
+        return self.start + (self.end - self.start) * share
 
 
 class PerStep(tf.keras.optimizers.schedules.LearningRateSchedule):

@@ -29,7 +29,7 @@ class TensorBoard:
     """Writes a run's event files; use it as a context.
 
     Tags: `loss/total`, `loss/expr/supervised`, `loss/expr/distilled`, ...,
-    `optimizer/...`, `time/...` by step; `score/<task>/<metric>`,
+    `optimizer/...`, `time/...` by step; `weight/<task>`, `score/<task>/<metric>`,
     `score/expr/f1_by_class/<class>`, `score/au/f1_by_unit/<unit>` and pictures by
     epoch; the config as text.
     """
@@ -72,6 +72,12 @@ class TensorBoard:
                 tf.summary.scalar(f"{group}/{name}", value)
             tf.summary.scalar("optimizer/learning_rate", trainer.learning_rate)
             tf.summary.scalar("optimizer/loss_scale", trainer.loss_scale)
+            for task, weight in trainer.objective.weighting.weights.items():
+                tf.summary.scalar(f"weight/{task}", weight)
+            adversarial = trainer.objective.adversarial
+            if adversarial is not None:
+                weight = adversarial.weight_at(trainer.step)
+                tf.summary.scalar("weight/adversarial", weight)
             tf.summary.scalar("time/frames_per_s", log.rows_per_second)
             tf.summary.scalar("time/input_wait", log.input_wait)
 

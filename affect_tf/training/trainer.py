@@ -7,17 +7,18 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from affect_tf.config import ExperimentConfig
-from affect_tf.config import Stage
 from affect_tf.data.batch import Batch
+from affect_tf.models.adversary import DISCRIMINATOR
 from affect_tf.objective import mixing
 from affect_tf.objective.objective import Objective
 from affect_tf.training import loss_parts
-from affect_tf.training import schedules
+from affect_tf.training.pieces import Pass
+from affect_tf.training.pieces import Whole
 
 #: Names of the figures of a step that are not addends of the loss. Of several
 #: optimizers each has a norm of its own, "gradient_norm/expr", ...
@@ -75,6 +76,7 @@ class Trainer:
         | Mapping[str, tf.keras.optimizers.Optimizer],
         teacher: tf.keras.Model | None = None,
         step: tf.Variable | None = None,
+        forward: Pass | None = None,
     ) -> None:
         """Makes the optimizers ready for the model.
 
@@ -84,6 +86,7 @@ class Trainer:
           optimizer: One for the whole loss, or one of each task by its name.
           teacher: A model of the same outputs where the objective distils; frozen.
           step: int64 variable to count in, which schedules may read; None makes one.
+          forward: How the model is trained on a batch; None for all of it at once.
 
         Raises:
           ValueError: If the optimizers by task leave a part of the loss out.
@@ -94,6 +97,7 @@ class Trainer:
         self.objective = objective
         self.teacher = teacher
         self.step = new_step() if step is None else step
+        self._forward = Whole(model) if forward is None else forward
         # Small float16 gradients round to zero unless the loss is scaled up first.
         self._scales = model.compute_dtype == "float16"
         self._parts = loss_parts.divided(
@@ -133,18 +137,15 @@ class Trainer:
         finite (the moving statistics of batch norm are, in the forward pass); float16
         gradients overflow now and then by design, and the loss scale answers to that.
         """
-        soft_logits = (
-            self.teacher(batch.inputs, training=False) if self.teacher else None
-        )
+        soft_logits = self._soft_logits(batch)
         with tf.GradientTape(persistent=len(self._parts) > 1) as tape:
-            logits = self.model(batch.inputs, training=True)
-            report = self.objective(
-                logits, batch.labels, batch.masks, batch.weight, soft_logits
-            )
+            outputs = self._forward.outputs(tape, batch.inputs)
+            report = self.objective(**self._terms(batch, outputs, soft_logits))
             losses = [part.loss(report.addends) for part in self._parts]
         taught = self._taught(batch, soft_logits)
+        differentiate = self._forward.differentiate(tape)
         updates = [
-            part.updates(tape, loss, self.model.trainable_variables, is_taught)
+            part.updates(differentiate, loss, self.model.trainable_variables, is_taught)
             for part, loss, is_taught in zip(self._parts, losses, taught, strict=True)
         ]
         norms = [
@@ -229,15 +230,31 @@ class Trainer:
         """Returns the teacher's logits for the faces that the student sees."""
         if self.teacher is None:
             return None
-        return self.teacher(batch.inputs, training=False)
+        return self._forward.infer(self.teacher, batch.inputs)
+
+    def _terms(
+        self,
+        batch: Batch,
+        outputs: dict[str, tf.Tensor],
+        soft_logits: dict[str, tf.Tensor] | None,
+    ) -> dict[str, Any]:
+        """Returns the arguments of the objective."""
+        return {
+            "logits": {task.name: outputs[task.name] for task in self.objective.tasks},
+            "labels": batch.labels,
+            "masks": batch.masks,
+            "weight": batch.weight,
+            "soft_logits": soft_logits,
+            "source": batch.source,
+            "source_logits": outputs.get(DISCRIMINATOR),
+            "step": self.step,
+        }
 
     def _explain(self, batch: Batch, figures: dict[str, float]) -> str:
         """Says which addend and which samples made the loss not finite."""
+        outputs = dict(self.model(batch.inputs, training=True))
         soft_logits = self._soft_logits(batch)
-        logits = self.model(batch.inputs, training=True)
-        addends = self.objective.rows(
-            logits, batch.labels, batch.masks, batch.weight, soft_logits
-        )
+        addends = self.objective.rows(**self._terms(batch, outputs, soft_logits))
         keys = np.char.decode(batch.key.numpy().astype(bytes))
         findings = []
         for name, rows in addends.items():
@@ -261,25 +278,3 @@ class Trainer:
 def new_step() -> tf.Variable:
     """Returns an int64 variable that counts the steps of a run, from 0."""
     return tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-
-
-def build(
-    model: tf.keras.Model,
-    config: ExperimentConfig,
-    stage: Stage,
-    steps_per_epoch: int,
-    teacher: tf.keras.Model | None = None,
-) -> Trainer:
-    """Returns the trainer of one stage of a config.
-
-    The learning rate follows the steps of the run, not those of an optimizer, which
-    may have made fewer.
-    """
-    step = new_step()
-    rate = schedules.PerStep(stage.learning_rate, steps_per_epoch, stage.epochs, step)
-    if config.separate_optimizers:
-        optimizer = {task.name: config.optimizer.build(rate) for task in config.tasks}
-    else:
-        optimizer = config.optimizer.build(rate)
-    objective = Objective(config.tasks, stage.mix)
-    return Trainer(model, objective, optimizer, teacher, step)

@@ -5,8 +5,8 @@ import pytest
 import rich.console
 import tensorflow as tf
 
+from affect_tf.commands import new_models
 from affect_tf.commands import run_folder
-from affect_tf.commands import run_models
 from affect_tf.commands import study as study_command
 from affect_tf.commands import train
 from affect_tf.commands.study_runs import Runs
@@ -40,7 +40,7 @@ def clips(tmp_path_factory):
 def leave_untrained(session, name, *_):
     """Stands in for the training of a network, which `test_study` goes through."""
     config, run = session.config, session.run(name)
-    model = run_models.new_model(config, "float32", config.seed, {})
+    model = new_models.new_model(config, "float32", config.seed, {})
     run_folder.claim(run, config, {}, session.faces.manifest)
     for kind, values in (
         ("best", {"model": model}),

@@ -31,11 +31,14 @@ def network(seed=0):
     return model
 
 
+GRU = temporal.BidirectionalGru(3)
+
+
 def parts(seed=0):
     cnn = network(seed)
-    below = temporal.embedder(cnn, NUM_LOGITS)
-    widths = dict.fromkeys(NUM_LOGITS, 6)
-    above = temporal.build_sequence(temporal.BidirectionalGru(3), widths, NUM_LOGITS)
+    below = GRU.embedder(cnn, tasks=NUM_LOGITS)
+    widths = {f"{task}_embedding": 6 for task in NUM_LOGITS}
+    above = GRU.sequence(widths, NUM_LOGITS)
     return cnn, below, above
 
 
@@ -47,7 +50,7 @@ def shared():
         "image": tf.TensorSpec((None, None, 32, 32, 3), tf.uint8),
         "present": tf.TensorSpec((None, None), tf.bool),
     }
-    whole = temporal.end_to_end(below, above, train_cnn=True)
+    whole = GRU.end_to_end(below, above, train_towers=True)
     return below, above, tf.function(whole, input_signature=[signature])
 
 
@@ -92,13 +95,13 @@ def test_an_embedder_shares_its_layers_with_the_network():
     cnn.set_weights(network(seed=1).get_weights())
     after = below(faces)["va_embedding"].numpy()
     assert not np.allclose(before, after)
-    other = temporal.embedder(network(seed=1), ["va"])
+    other = GRU.embedder(network(seed=1), tasks=["va"])
     np.testing.assert_allclose(after, other(faces)["va_embedding"], rtol=1e-5)
 
 
 def test_a_network_without_an_embedding_is_refused():
     with pytest.raises(ValueError, match="no layer 'au_embedding' in 'affect'"):
-        temporal.embedder(network(), ["au"])
+        GRU.embedder(network(), tasks=["au"])
 
 
 def test_the_whole_is_its_parts_one_after_the_other():
@@ -114,7 +117,7 @@ def test_the_whole_is_its_parts_one_after_the_other():
 
 def test_both_parts_are_found_by_name_and_loaded_apart(tmp_path):
     _, below, above = parts()
-    whole = temporal.end_to_end(below, above, train_cnn=True)
+    whole = GRU.end_to_end(below, above, train_towers=True)
     assert whole.get_layer("affect_embedder") is below
     assert whole.get_layer("affect_sequence") is above
     expected = whole(clips())
@@ -123,17 +126,17 @@ def test_both_parts_are_found_by_name_and_loaded_apart(tmp_path):
         for part in (below, above, whole)
     ]
     _, lower, upper = parts(seed=1)
-    other = temporal.end_to_end(lower, upper, train_cnn=False)
+    other = GRU.end_to_end(lower, upper, train_towers=False)
     for part, path in zip((lower, upper), paths, strict=False):
         tf.train.Checkpoint(model=part).read(path).assert_consumed()
     assert_same(other(clips()), expected)
-    third = temporal.end_to_end(*parts(seed=2)[1:], train_cnn=False)
+    third = GRU.end_to_end(*parts(seed=2)[1:], train_towers=False)
     tf.train.Checkpoint(model=third).read(paths[2]).assert_consumed()
     assert_same(third(clips()), expected)
 
 
 def test_a_saved_whole_gives_the_same_logits(tmp_path):
-    whole = temporal.end_to_end(*parts()[1:], train_cnn=False)
+    whole = GRU.end_to_end(*parts()[1:], train_towers=False)
     whole.save(tmp_path / "model.keras")
     loaded = tf.keras.models.load_model(tmp_path / "model.keras")
     assert_same(loaded(clips(), training=True), whole(clips()))
@@ -154,7 +157,7 @@ def test_a_batch_of_padding_alone_is_finite():
 
 def test_a_frozen_network_is_in_inference_mode_while_the_rest_trains():
     cnn, below, above = parts()
-    whole = temporal.end_to_end(below, above, train_cnn=False)
+    whole = GRU.end_to_end(below, above, train_towers=False)
     expected, before = whole(clips()), running_statistics(whole)
     assert len(before) == 2 * (2 + 2 * 2)
     names = {variable.ref() for variable in whole.trainable_variables}
@@ -168,7 +171,7 @@ def test_a_frozen_network_is_in_inference_mode_while_the_rest_trains():
 
 def test_a_trained_network_learns_and_no_padding_moves_its_statistics():
     cnn, below, above = parts()
-    whole = temporal.end_to_end(below, above, train_cnn=True)
+    whole = GRU.end_to_end(below, above, train_towers=True)
     start = whole.get_weights()
     with tf.GradientTape() as tape:
         logits = whole(clips(255), training=True)

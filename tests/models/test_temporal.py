@@ -24,11 +24,13 @@ def policy(request):
     tf.keras.mixed_precision.set_global_policy(before)
 
 
+def widths(by_task):
+    return {f"{task}_embedding": width for task, width in by_task.items()}
+
+
 def sequence(units=3, seed=0):
     """A model whose biases are not 0, so that none of them can be missed."""
-    model = temporal.build_sequence(
-        temporal.BidirectionalGru(units), WIDTHS, NUM_LOGITS
-    )
+    model = temporal.BidirectionalGru(units).sequence(widths(WIDTHS), NUM_LOGITS)
     random = np.random.default_rng(seed)
     model.set_weights([random.normal(0, 0.5, w.shape) for w in model.get_weights()])
     return model
@@ -108,9 +110,8 @@ def test_the_logits_are_those_of_a_plain_loop_in_both_directions():
 
 def test_the_papers_sequence_model_has_its_count_of_parameters():
     logits = {"expr": 7, "au": 8, "va": 40}
-    model = temporal.build_sequence(
-        temporal.BidirectionalGru(), dict.fromkeys(logits, 128), logits
-    )
+    given = widths(dict.fromkeys(logits, 128))
+    model = temporal.BidirectionalGru().sequence(given, logits)
     assert model.count_params() == 230_583
     assert len(model.trainable_weights) == 3 * (2 * 3 + 2)
 
@@ -224,18 +225,15 @@ def test_a_description_is_the_python_that_makes_it():
     part = temporal.BidirectionalGru(units=16)
     assert eval(repr(part), vars(temporal).copy()) == part
     whole = build.Architecture(backbones.Tiny(), temporal=part)
-    names = {**vars(backbones), **vars(build), **vars(build.layers)}
+    names = {**vars(backbones), **vars(build), **vars(build.layers), **vars(temporal)}
     assert eval(repr(whole), names) == whole
     assert hash(whole) == hash(eval(repr(whole), names))
 
 
 def build_sequence(**changes):
-    arguments = {
-        "temporal": temporal.BidirectionalGru(2),
-        "widths": WIDTHS,
-        "num_logits": NUM_LOGITS,
-    }
-    return temporal.build_sequence(**{**arguments, **changes})
+    arguments = {"widths": WIDTHS, "num_logits": NUM_LOGITS} | changes
+    arguments["widths"] = widths(arguments["widths"])
+    return temporal.BidirectionalGru(2).sequence(**arguments)
 
 
 @pytest.mark.parametrize(

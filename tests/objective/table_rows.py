@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 ALL = ("expr", "au", "va")
-CLASSES, UNITS, BINS, SOURCES = 7, 4, 4, 3
+CLASSES, UNITS, BINS = 7, 4, 4
 
 
 def make_rows(random, label_sets, partial_units=False):

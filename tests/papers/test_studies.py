@@ -12,6 +12,7 @@ from affect_tf.studies.definition import Comparison
 from configs.studies import deng_figure5
 from configs.studies import deng_table1
 from configs.studies import deng_table2
+from configs.studies import jeong_table1
 from configs.studies import thinh_table1
 from configs.studies import vu_table1
 from configs.studies import vu_table2
@@ -21,6 +22,7 @@ STUDIES = [
     deng_figure5,
     deng_table1,
     deng_table2,
+    jeong_table1,
     thinh_table1,
     vu_table1,
     vu_table2,
@@ -152,6 +154,21 @@ def test_a_control_arm_differs_from_sequences_by_their_length_alone(module):
         for stage in ("teacher", "student"):
             steps = getattr(one, stage).epochs * 41, getattr(many, stage).epochs * 58
             assert steps[0] == pytest.approx(steps[1], rel=0.03)
+
+
+def test_delta_is_one_field_and_a_modality_goes_from_model_and_data_alike():
+    of_arm = arms(jeong_table1)
+    for name in ("delta 0.5", "delta 1", "delta 0 to 1"):
+        for system in ("teacher", "student"):
+            one, other = of_arm[f"both {system}"], of_arm[f"both, {name} {system}"]
+            assert differences(one, other) == {"adversarial"}
+    mixed = [of_arm[f"both, mixed batches{d} teacher"] for d in ("", ", delta 1")]
+    assert differences(*mixed) == {"adversarial"}
+    assert differences(of_arm["both teacher"], mixed[0]) == {"name", "batching"}
+    found = differences(of_arm["both student"], of_arm["picture student"])
+    assert found == {"name", "architecture.temporal.sound", "windows.sound"}
+    found = differences(of_arm["both student"], of_arm["sound student"])
+    assert found == {"name", "architecture.temporal.face", "windows.frames"}
 
 
 def test_every_study_of_a_paper_is_tested_here():

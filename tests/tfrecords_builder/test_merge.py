@@ -1,5 +1,7 @@
 """Several data sets in one folder."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from tfrecords_builder import writer
 from tfrecords_builder.annotations import Annotations
 from tfrecords_builder.annotations import FilmTables
 from tfrecords_builder.picture_source import PictureFiles
+from tfrecords_builder.sound_source import Soundtracks
 
 DISFA = Taxonomy("disfa", action_units=("AU1", "AU4", "AU5", "AU25"), has_va=False)
 EXPW = Taxonomy("expw", ("neutral", "happiness", "contempt"), has_va=False)
@@ -138,3 +141,20 @@ def test_a_clip_holds_one_person_and_what_is_of_no_film_stays_alone():
     cut = merge.cut_clips(table, 8).groupby("clip")["subject"].nunique()
     assert list(cut) == [1, 1]
     assert merge.cut_clips(table.assign(video=""), 8)["clip"].is_unique
+
+
+def test_films_of_two_sets_are_heard_each_by_its_own_source():
+    one, other = (
+        dataclasses.replace(each, sounds=Soundtracks({name: name}, 4.0))
+        for name, each in (("affwild2", of_affwild2()), ("disfa", of_disfa()))
+    )
+    both = merge.merge({"affwild2": one, "disfa": other})
+    assert both.sounds == Soundtracks({"affwild2": "affwild2", "disfa": "disfa"}, 4.0)
+    assert merge.restrict(both, ABAW2).sounds == both.sounds
+    assert merge.merge({"affwild2": one, "disfa": of_disfa()}).sounds == one.sounds
+    assert merge.merge({"a": of_affwild2(), "b": of_disfa()}).sounds is None
+
+
+def test_times_outlive_a_merge():
+    both = merge.merge({"affwild2": of_affwild2(time=1.5), "disfa": of_disfa()})
+    assert both.table["time"].tolist() == pytest.approx([1.5, np.nan], nan_ok=True)

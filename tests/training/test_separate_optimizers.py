@@ -15,8 +15,8 @@ from affect_tf.objective.mixing import CellMix
 from affect_tf.objective.objective import Objective
 from affect_tf.objective.tasks import ActionUnits
 from affect_tf.objective.tasks import Expression
+from affect_tf.training import assembly
 from affect_tf.training import checkpoints
-from affect_tf.training import trainer as trainer_lib
 from affect_tf.training.optimizers import Adam
 from affect_tf.training.schedules import Cosine
 from affect_tf.training.trainer import Trainer
@@ -48,7 +48,7 @@ def trainer(
     stage = dataclasses.replace(
         config.teacher, learning_rate=Cosine(1e-3), epochs=5, mix=mix or CellMix()
     )
-    return trainer_lib.build(model(policy), config, stage, 4, teacher)
+    return assembly.build(model(policy), config, stage, 4, teacher)
 
 
 def batch(expr=True, au=True, seed=0):

@@ -38,6 +38,7 @@ from tfrecords_builder import annotations as annotations_lib
 from tfrecords_builder.annotations import Annotations
 from tfrecords_builder.picture_source import PictureFiles
 from tfrecords_builder.readers import abaw_mtl_lists
+from tfrecords_builder.readers import affwild2_films
 from tfrecords_builder.readers import affwild2_frames
 from tfrecords_builder.readers import affwild2_layout
 from tfrecords_builder.readers import affwild2_options
@@ -56,11 +57,14 @@ HELP = (
 def add_flags(add: Callable[..., object]) -> None:
     """Adds the flags of this reader."""
     affwild2_options.add_flags(add)
+    affwild2_films.add_flags(add)
 
 
 def read(flags: argparse.Namespace) -> Annotations:
     """Returns the data set that a command line asks for."""
-    return annotations(flags.root, **affwild2_options.options(flags, SOURCE))
+    wanted = affwild2_films.options(flags)
+    found = annotations(flags.root, **affwild2_options.options(flags, SOURCE))
+    return affwild2_films.joined(found, flags.source or SOURCE, wanted)
 
 
 def annotations(

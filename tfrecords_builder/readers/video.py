@@ -10,6 +10,7 @@ import argparse
 import os
 import pathlib
 from collections.abc import Callable
+from collections.abc import Sequence
 
 from affect_tf.data.manifest import SPLITS
 from affect_tf.errors import UserError
@@ -17,8 +18,10 @@ from affect_tf.labels.taxonomy import Taxonomy
 from tfrecords_builder import annotations as annotations_lib
 from tfrecords_builder import extraction
 from tfrecords_builder import merge
+from tfrecords_builder import sound_flags
 from tfrecords_builder.annotations import Annotations
 from tfrecords_builder.annotations import FilmTables
+from tfrecords_builder.crop_work import Footage
 from tfrecords_builder.extraction_progress import Progress
 from tfrecords_builder.film_tables import Extraction
 from tfrecords_builder.readers import film_flags
@@ -26,6 +29,9 @@ from tfrecords_builder.readers import footage as footage_lib
 from tfrecords_builder.readers import video_labels
 from tfrecords_builder.readers import video_rows
 from tfrecords_builder.runners import Runner
+from tfrecords_builder.sound_flags import SoundFlags
+from tfrecords_builder.sound_source import FilmSounds
+from tfrecords_builder.sound_source import Soundtracks
 
 HELP = (
     "Raw films and photographs: faces are found, aligned and followed.\n"
@@ -54,6 +60,7 @@ def annotations(
     seed: int = 0,
     runner: Runner | None = None,
     progress: Progress | None = None,
+    sound: SoundFlags | None = None,
 ) -> Annotations:
     """Finds the faces of films and photographs.
 
@@ -82,6 +89,7 @@ def annotations(
       seed: Seed of that choice.
       runner: Who looks through the films.
       progress: Told how far that is.
+      sound: What is to be stored of the films' sound; None is nothing.
 
     Raises:
       UserError: If an option is wrong, there is nothing to read, or the labels are
@@ -125,6 +133,7 @@ def annotations(
         reader="video",
         subjects_known=told is not None and told.names_subjects,
         films=FilmTables(found.frames.drop(columns="photograph"), found.films),
+        sounds=_sounds(footage, source, sound),
     )
 
 
@@ -175,7 +184,18 @@ def read(flags: argparse.Namespace) -> Annotations:
             seed=flags.seed,
             runner=film_flags.runner(flags),
             progress=progress,
+            sound=sound_flags.read(flags),
         )
+
+
+def _sounds(
+    footage: Sequence[Footage], source: str, sound: SoundFlags | None
+) -> Soundtracks | None:
+    """Returns where the sound of the films comes from; None where none is wanted."""
+    if sound is None or not sound.channels:
+        return None
+    paths = {each.name: each.path for each in footage if each.is_film}
+    return Soundtracks({source: FilmSounds(paths, sound.channels)}, sound.seconds)
 
 
 def _without_damaged(found: Extraction) -> Extraction:

@@ -15,13 +15,13 @@ _PLACE = ["film", "frame", "person"]
 
 
 def of_faces(frames: pd.DataFrame, footage: Sequence[Footage]) -> pd.DataFrame:
-    """Returns a row for each face: key, video, frame, person, subject and origin.
+    """Returns a row for each face: key, video, frame, time, person, subject, origin.
 
     Args:
       frames: As `film_tables.Extraction` has them.
       footage: What they were found in.
     """
-    rows = frames.loc[frames["key"] != "", [*_PLACE, "photograph", "key"]]
+    rows = frames.loc[frames["key"] != "", [*_PLACE, "time", "photograph", "key"]]
     rows = rows.reset_index(drop=True)
     person = rows["person"].astype(np.int64)
     paths = {each.name: each.path for each in footage}
@@ -31,6 +31,7 @@ def of_faces(frames: pd.DataFrame, footage: Sequence[Footage]) -> pd.DataFrame:
         person=person,
         subject=np.array(subjects, object),
         video=rows["film"].where(~rows["photograph"], ""),
+        time=rows["time"].where(~rows["photograph"]),
         origin=rows["film"].map(paths),
     )
 

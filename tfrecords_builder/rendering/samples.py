@@ -112,7 +112,7 @@ def render_clip(
 @functools.lru_cache(maxsize=64)
 def perform(seed: int, split: str, index: int, num_frames: int = 1) -> Performance:
     """Returns what a sample shows and how it is labelled, without drawing it."""
-    rng = _stream(seed, split, index, _SHOWN)
+    rng = stream(seed, split, index, _SHOWN)
     expression = expressions.sample_class(rng)
     label_set = ("expr", "au", "va")
     if split == "train":
@@ -145,7 +145,7 @@ def perform(seed: int, split: str, index: int, num_frames: int = 1) -> Performan
 @functools.lru_cache(maxsize=64)
 def person(seed: int, split: str, index: int) -> Identity:
     """Returns who sample `index` of a split shows."""
-    return sample_identity(_stream(seed, split, index // SAMPLES_PER_SUBJECT, _PERSON))
+    return sample_identity(stream(seed, split, index // SAMPLES_PER_SUBJECT, _PERSON))
 
 
 @functools.lru_cache(maxsize=16)
@@ -153,11 +153,22 @@ def surroundings(
     seed: int, split: str, index: int, num_frames: int
 ) -> list[circumstances.Nuisance]:
     """Returns pose, light and background of each frame of a sample."""
-    rng = _stream(seed, split, index, _CIRCUMSTANCES)
+    rng = stream(seed, split, index, _CIRCUMSTANCES)
     return circumstances.drifting(circumstances.sample_nuisance(rng), rng, num_frames)
 
 
-def _stream(seed: int, split: str, number: int, purpose: int) -> np.random.Generator:
+def stream(seed: int, split: str, number: int, purpose: int) -> np.random.Generator:
+    """Returns the random numbers of one purpose, of a sample or of a person.
+
+    Args:
+      seed: Seed of the data set.
+      split: "train", "validation" or "test".
+      number: Of the sample or the person in the split, from 0.
+      purpose: A number of its own; other purposes draw other numbers.
+
+    Raises:
+      ValueError: If there is no such split.
+    """
     if split not in SPLITS:
         raise ValueError(
             f"A split must be one of {', '.join(SPLITS)}. Received: split={split!r}. "

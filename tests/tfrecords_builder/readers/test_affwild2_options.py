@@ -103,7 +103,7 @@ def test_flags_reach_the_reader(tree, tmp_path):
     parser = argparse.ArgumentParser()
     affwild2.add_flags(parser.add_argument)
     unset = vars(parser.parse_args([]))
-    assert set(unset) == {"images", "test_list", "unlabelled", "partial_aus"}
+    assert set(unset) == {"images", "test_list", "unlabelled", "partial_aus", "videos"}
     assert set(unset.values()) == {None}
     flags = parser.parse_args(["--partial_aus", "--unlabelled=keep"])
     flags.root, flags.source, flags.validation_fraction = str(tree.root), "aw", None
