@@ -7,7 +7,6 @@ it is a plain object without open files.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -18,15 +17,15 @@ import numpy as np
 from affect_tf.data.sample import microseconds
 from affect_tf.data.sample import Sound
 from affect_tf.data.sample import sound_end
-from affect_tf.faces import sound as sound_lib
+from tfrecords_builder.decoded_sounds import DecodedSounds
 from tfrecords_builder.picture_source import file_stamp
 
 #: Samples a second of every stored sound, Hz.
 RATE = 22_050
 #: Sound before a clip's first frame that its record keeps, seconds.
 SECONDS = 10.0
-#: Decoded films that are kept for the next clip of the same film.
-_KEPT = 2
+#: Of this process: a clip is a small part of its film.
+_DECODED = DecodedSounds()
 
 
 class Sounds(Protocol):
@@ -83,7 +82,7 @@ class FilmSounds:
         if video not in self.paths:
             return None
         path = self.paths[video]
-        return _decoded(path, file_stamp(path), self.rate, self.channels)
+        return _DECODED.read(path, file_stamp(path), self.rate, self.channels)
 
     def stamp(self, video: str) -> str:
         """Returns the file's size and time of change."""
@@ -173,13 +172,3 @@ def union(parts: Collection[Soundtracks | None]) -> Soundtracks | None:
         return None
     sources = {name: s for part in heard for name, s in part.sources.items()}
     return Soundtracks(sources, heard[0].seconds)
-
-
-@functools.lru_cache(maxsize=_KEPT)
-def _decoded(path: str, stamp: str, rate: int, channels: int) -> np.ndarray | None:
-    """Returns the sound of a file, int16 [N, channels], as it is under this stamp.
-
-    A damaged track gives what can be decoded: its pictures are used likewise.
-    """
-    found = sound_lib.read(path, rate, channels)
-    return found.pcm if found is not None and len(found.pcm) else None

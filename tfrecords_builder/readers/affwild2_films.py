@@ -82,7 +82,9 @@ def joined(annotations: Annotations, source: str, wanted: FilmOptions) -> Annota
 
     Returns:
       The annotations. A row whose film ends before its frame is left out, as
-      "no_frame"; where there is no whole film, its rows have neither time nor sound.
+      "no_frame". Where there is no whole film, its rows have no time; where sound is
+      wanted they are left out, as "no_film": one clip without times would keep a whole
+      folder from being used with them.
 
     Raises:
       UserError: If the folder holds no film, or two of one name.
@@ -94,16 +96,22 @@ def joined(annotations: Annotations, source: str, wanted: FilmOptions) -> Annota
     table = annotations.table
     videos = table["video"].to_numpy(object)
     times, damaged = film_times.of_frames(videos, table["frame"].to_numpy(), paths)
-    late = np.isinf(times)
-    counts = table.loc[late, "split"].value_counts()
-    dropped = {split: {"no_frame": int(n)} for split, n in counts.items()}
+    late, untimed = np.isinf(times), np.isnan(times)
+    left_out = late | untimed if wanted.sound.channels else late
+    dropped = sum_of_dropped(
+        [
+            {split: {reason: int(n)}}
+            for reason, rows in (("no_frame", late), ("no_film", left_out & untimed))
+            for split, n in table.loc[rows, "split"].value_counts().items()
+        ]
+    )
     notes = []
+    what_then = "are left out" if wanted.sound.channels else "have no time"
     absent = sorted({*videos} - {*paths})
     for what, names in (("without a film", absent), ("of damaged films", damaged)):
         if names:
             notes.append(
-                f"Videos {what} in --videos, whose frames have no time: "
-                f"{listed(names)}."
+                f"Videos {what} in --videos, whose frames {what_then}: {listed(names)}."
             )
     whole = {name: path for name, path in paths.items() if name not in damaged}
     sounds = None
@@ -112,7 +120,7 @@ def joined(annotations: Annotations, source: str, wanted: FilmOptions) -> Annota
         sounds = Soundtracks({source: films}, wanted.sound.seconds)
     return dataclasses.replace(
         annotations,
-        table=table.assign(time=times)[~late].reset_index(drop=True),
+        table=table.assign(time=times)[~left_out].reset_index(drop=True),
         notes=(*annotations.notes, *notes),
         dropped=sum_of_dropped([annotations.dropped, dropped]),
         sounds=sounds,

@@ -71,20 +71,23 @@ def test_frames_get_the_time_and_clips_the_sound_of_their_film(tree) -> None:
     assert manifest.dropped["train"]["no_frame"] == 4
 
 
-def test_a_video_without_a_film_stays_without_time_and_sound(tree, capsys) -> None:
+def test_a_video_without_a_film_is_left_out_where_sound_is_wanted(tree, capsys) -> None:
     films = f"--videos={tree.root.parent / 'films'}"
     assert build(tree, films, "--sound=stereo", "--clip_frames=6") == 0
     assert "Videos without a film in --videos" in capsys.readouterr().out
     manifest, found = samples(tree)
-    (alone,) = [sample for sample in found if sample.video == "w"]
-    assert alone.sound is None and {frame.time for frame in alone.frames} == {None}
-    assert not manifest.timed and manifest.sound["channels"] == 2
+    assert manifest.timed and manifest.sound["channels"] == 2
+    assert found and not [sample for sample in found if sample.video == "w"]
+    assert sum(reasons.get("no_film", 0) for reasons in manifest.dropped.values()) > 0
 
 
 def test_films_give_times_without_sound_too(tree) -> None:
     assert build(tree, f"--videos={tree.root.parent / 'films'}") == 0
     manifest, found = samples(tree)
     stills = {sample.key: sample for sample in found}
+    alone = [sample for sample in found if sample.video == "w"]
+    assert alone and {s.frames[0].time for s in alone} == {None}
+    assert not manifest.timed
     assert stills["v_left/00004"].frames[0].time == pytest.approx(0.3)
     assert manifest.sound == {} and not any(sample.sound for sample in found)
 
