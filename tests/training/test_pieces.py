@@ -38,7 +38,7 @@ def assert_below_moved(moves):
         assert np.abs(moves[name]).max() > 1e-3, name
 
 
-@pytest.mark.parametrize(("sets", "pieces"), [("va", 3), ("va", 12), ("all", 2)])
+@pytest.mark.parametrize(("sets", "pieces"), [("va", 3), ("all", 2)])
 def test_a_teacher_makes_the_step_of_the_whole_batch(sets, pieces):
     """Whose CCC is of all rows: that of no piece."""
     batch = towers.batch(SETS[sets])
@@ -134,7 +134,7 @@ def statistics(model):
     return {v.name: v.numpy() for v in below}
 
 
-@pytest.mark.parametrize("pieces", [2, 3])
+@pytest.mark.parametrize("pieces", [3])
 def test_statistics_move_once_a_piece_and_a_step(pieces):
     """Though each piece is seen twice. Of what is not there, none has a part."""
     trainer = towers.trainer(towers.end_to_end(norm=True), pieces, rate=0.0)
