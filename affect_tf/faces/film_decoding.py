@@ -134,6 +134,21 @@ def decoded(
     """Gives the frames that can be decoded, one at a time; notes what cannot."""
     # Films are decoded side by side, one a process; threads in each would only fight.
     stream.thread_type = "NONE"
+    for frame in coded(container, stream, damage):
+        try:
+            image, rotation = upright(frame, stream)
+        except (av.error.FFmpegError, ValueError) as error:
+            damage.add(error)
+            continue
+        yield Decoded(seconds_of(frame.pts, stream), image, rotation)
+
+
+def coded(
+    container: av.container.InputContainer,
+    stream: av.VideoStream | av.AudioStream,
+    damage: Damage,
+) -> Iterator[av.VideoFrame | av.AudioFrame]:
+    """Gives what can be decoded of a track, as FFmpeg has it; notes what cannot."""
     packets = container.demux(stream)
     while True:
         try:
@@ -145,17 +160,9 @@ def decoded(
             return
         damage.see(packet)
         try:
-            frames = packet.decode()
+            yield from packet.decode()
         except av.error.FFmpegError as error:
             damage.add(error)
-            continue
-        for frame in frames:
-            try:
-                image, rotation = upright(frame, stream)
-            except (av.error.FFmpegError, ValueError) as error:
-                damage.add(error)
-                continue
-            yield Decoded(seconds_of(frame.pts, stream), image, rotation)
 
 
 def upright(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[np.ndarray, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
 
 import av
 import av.error
@@ -87,8 +86,9 @@ def read(
         if stream.codec_context is None:
             return FilmSound(track.pcm(), 0.0, "FFmpeg does not know its format")
         try:
-            for frame in _decoded(container, stream, damage):
-                track.add(frame, None if frame.time is None else frame.time - zero)
+            for frame in film_decoding.coded(container, stream, damage):
+                if frame.samples:
+                    track.add(frame, None if frame.time is None else frame.time - zero)
             track.end()
         except (av.error.FFmpegError, ValueError) as error:
             damage.add(error)
@@ -111,30 +111,6 @@ def _zero(path: str | os.PathLike[str]) -> float:
             "Check that the file was copied to its end."
         )
     return first.seconds or 0.0
-
-
-def _decoded(
-    container: av.container.InputContainer,
-    stream: av.AudioStream,
-    damage: film_decoding.Damage,
-) -> Iterator[av.AudioFrame]:
-    """Gives the frames of the track that can be decoded; notes what cannot."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except (av.error.FFmpegError, OSError) as error:
-            damage.add(error)
-            return
-        if packet is None:
-            return
-        damage.see(packet)
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError as error:
-            damage.add(error)
-            continue
-        yield from (frame for frame in frames if frame.samples)
 
 
 class _Track:
