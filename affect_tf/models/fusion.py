@@ -17,6 +17,7 @@ from affect_tf.models import dense
 from affect_tf.models import frames
 from affect_tf.models import fusion_rules
 from affect_tf.models import layers
+from affect_tf.models import temporal
 from affect_tf.models.sound import HasSound
 from affect_tf.models.sound import ScaleSound
 from affect_tf.models.sound import SoundNet8
@@ -208,19 +209,7 @@ class FaceAndSound:
           "sound": int16 [B, num_samples, C], "heard": int32 [B]}`, less what is absent,
           to what `sequence` gives. Both parts are layers of it, to be found by name.
         """
-        inputs = {}
-        if self.face:
-            side = embedder.input["image"].shape[1:]
-            inputs["image"] = tf.keras.Input((None, *side), dtype="uint8", name="image")
-            inputs["present"] = tf.keras.Input((None,), dtype="bool", name="present")
-        if self.sound is not None:
-            shape = embedder.input["sound"].shape[1:]
-            inputs["sound"] = tf.keras.Input(shape, dtype="int16", name="sound")
-            inputs["heard"] = tf.keras.Input((), dtype="int32", name="heard")
-        embedder.trainable = train_towers
-        # False is final; None leaves the mode to whoever calls the whole.
-        vectors = self.see(embedder, inputs, None if train_towers else False)
-        return tf.keras.Model(inputs=inputs, outputs=sequence(vectors), name=name)
+        return temporal.on_towers(self, embedder, sequence, train_towers, name)
 
     def see(
         self,
