@@ -17,7 +17,7 @@ from affect_tf.models import dense
 from affect_tf.models import frames
 from affect_tf.models import fusion_rules
 from affect_tf.models import layers
-from affect_tf.models import temporal
+from affect_tf.models import towers
 from affect_tf.models.sound import HasSound
 from affect_tf.models.sound import ScaleSound
 from affect_tf.models.sound import SoundNet8
@@ -209,7 +209,7 @@ class FaceAndSound:
           "sound": int16 [B, num_samples, C], "heard": int32 [B]}`, less what is absent,
           to what `sequence` gives. Both parts are layers of it, to be found by name.
         """
-        return temporal.on_towers(self, embedder, sequence, train_towers, name)
+        return towers.on_towers(self.see, embedder, sequence, train_towers, name)
 
     def see(
         self,

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from affect_tf.models import frames
 from affect_tf.models import layers
+from affect_tf.models import towers
 
 #: Names of the two parts of a model of time, by which they are found in it.
 EMBEDDER, SEQUENCE = "affect_embedder", "affect_sequence"
@@ -255,7 +256,7 @@ class BidirectionalGru:
           `{task: float32 [B * T, K]}`, for any B and T. Both parts are layers of it, to
           be found by their names (`model.get_layer(embedder.name)`).
         """
-        return on_towers(self, embedder, sequence, train_towers, name)
+        return towers.on_towers(self.see, embedder, sequence, train_towers, name)
 
     def see(
         self,
@@ -274,26 +275,6 @@ class BidirectionalGru:
             for layer, vector in vectors.items()
         }
         return {**restored, "present": present}
-
-
-def on_towers(
-    part: Temporal,
-    embedder: tf.keras.Model,
-    sequence: tf.keras.Model,
-    train_towers: bool,
-    name: str,
-) -> tf.keras.Model:
-    """Builds `part.end_to_end`: `part.see`, and on top of it the sequence model."""
-    inputs = {}
-    for key, one in embedder.input.items():
-        shape = (None, *one.shape[1:]) if key == "image" else one.shape[1:]
-        inputs[key] = tf.keras.Input(shape, dtype=one.dtype, name=key)
-    if "image" in inputs:
-        inputs["present"] = tf.keras.Input((None,), dtype="bool", name="present")
-    embedder.trainable = train_towers
-    # False is final; None leaves the mode to whoever calls the whole.
-    vectors = part.see(embedder, inputs, None if train_towers else False)
-    return tf.keras.Model(inputs=inputs, outputs=sequence(vectors), name=name)
 
 
 def _check(widths: Mapping[str, int], num_logits: Mapping[str, int]) -> None:
