@@ -7,6 +7,8 @@
   python main.py --mode=doctor      tell what this machine and these data can do
   python main.py --mode=features    write what a trained network sees in each frame
   python main.py --mode=study       train and compare several systems over several seeds
+  python main.py --mode=predict     a table of the faces in photographs and films
+  python main.py --mode=serve       answer over HTTP, with a page to try the model
 
 Your own faces, after `python -m tfrecords_builder --dataset=csv ...`:
 
@@ -28,6 +30,8 @@ from absl import logging
 
 import configs
 import configs.studies
+from affect_tf.commands import predict_flags
+from affect_tf.commands import serve_flags
 from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import closest
 
@@ -39,6 +43,8 @@ _MODULES = {
     "doctor": "doctor",
     "features": "features",
     "study": "study",
+    "predict": "predict",
+    "serve": "serve",
 }
 CONFIGS = tuple(m.name for m in pkgutil.iter_modules(configs.__path__) if not m.ispkg)
 STUDIES = tuple(m.name for m in pkgutil.iter_modules(configs.studies.__path__))
@@ -60,9 +66,17 @@ _USED_IN = {
     "runs": ["evaluate", "export", "features"],
     "split": ["evaluate"],
     "json": ["evaluate"],
-    "out": ["evaluate", "export", "features"],
+    "out": ["evaluate", "export", "features", "predict"],
     "study": ["study"],
     "seeds": ["study"],
+    "format": ["export"],
+    **dict.fromkeys(
+        ("data", "set", "num_students"),
+        [mode for mode in _MODULES if mode not in ("predict", "serve")],
+    ),
+    "model": ["predict", "serve"],
+    **dict.fromkeys(predict_flags.NAMES, ["predict"]),
+    **dict.fromkeys(serve_flags.NAMES, ["serve"]),
 }
 
 #: What --set may change of a run that is trained: all else is the run's own.
@@ -95,11 +109,24 @@ flags.DEFINE_list(
 flags.DEFINE_string("split", "validation", "Split to evaluate on.")
 flags.DEFINE_string("json", None, "Also write the scores to this file.")
 flags.DEFINE_string(
-    "out", None, "Folder for plots (evaluate), the model (export) or features."
+    "out",
+    None,
+    "Folder for plots (evaluate), the model (export) or features; the table (predict), "
+    ".csv, .parquet or .jsonl.",
+)
+flags.DEFINE_multi_enum(
+    "format",
+    ["saved_model"],
+    ["saved_model", "tflite", "tflite_float16", "tflite_int8", "onnx"],
+    "Format of an export; may be repeated. The SavedModel is always written, and each "
+    "of the others is compared with it.",
 )
 flags.DEFINE_string("study", None, f"Study to run: {', '.join(STUDIES)}.")
 flags.DEFINE_integer(
     "seeds", None, "Seeds of a study; default: what it says.", lower_bound=1
+)
+flags.DEFINE_string(
+    "model", None, "Folder of a SavedModel. Default: the export of --config."
 )
 
 
@@ -157,6 +184,9 @@ def _run(console: rich.console.Console) -> None:
     if FLAGS.mode == "study":
         _run_study(console)
         return
+    if FLAGS.mode in ("predict", "serve"):
+        _run_model(console)
+        return
     config, data = _load_config(console)
     workdir = pathlib.Path(FLAGS.workdir)
     mode = importlib.import_module(f"affect_tf.commands.{_MODULES[FLAGS.mode]}")
@@ -175,7 +205,7 @@ def _run(console: rich.console.Console) -> None:
     elif FLAGS.mode == "evaluate":
         mode.evaluate(session, FLAGS.runs, FLAGS.split, FLAGS.json, FLAGS.out)
     else:
-        mode.export(session, FLAGS.runs, FLAGS.out)
+        mode.export(session, FLAGS.runs, FLAGS.out, FLAGS.format)
 
 
 def _run_study(console: rich.console.Console) -> None:
@@ -198,6 +228,20 @@ def _run_study(console: rich.console.Console) -> None:
         FLAGS.overwrite,
         FLAGS.set,
     )
+
+
+def _run_model(console: rich.console.Console) -> None:
+    """Runs the model that --model names, or the export of --config."""
+    if FLAGS.model is None:
+        name = _named("configs", "config", CONFIGS).config().name
+        model = pathlib.Path(FLAGS.workdir) / name / "export"
+    else:
+        model = pathlib.Path(FLAGS.model)
+    if FLAGS.mode == "predict":
+        options = predict_flags.options(model)
+        importlib.import_module("affect_tf.commands.predict").predict(options, console)
+    else:
+        serve_flags.serve(model, console)
 
 
 def _load_config(console: rich.console.Console) -> tuple[Any, pathlib.Path | None]:

@@ -15,6 +15,7 @@ from affect_tf.data import input_pipeline
 from affect_tf.data.windows import Windows
 from affect_tf.errors import UserError
 from affect_tf.evaluation import bootstrap
+from affect_tf.evaluation import calibration
 from affect_tf.evaluation import plots
 from affect_tf.evaluation import predictions as predictions_lib
 from affect_tf.evaluation import report
@@ -88,6 +89,8 @@ def evaluate(
             console.print(table(scored.scores, scored.intervals))
     else:
         session.say("No frame is labelled: there are predictions, but no scores.")
+    if "expr" in scored.scores.tasks:
+        session.say(calibration.fit(scored.predictions, split).summary)
     for task, value in scored.spread.items():
         session.say(f"spread of {task} over {len(scored.runs)} members: {value:.4f}")
     if not manifest.subjects_known:
@@ -231,6 +234,7 @@ def write_scores(path: pathlib.Path, scored: Scored) -> None:
         "members_overall": list(scored.members),
         "mean_spread": scored.spread,
         "action_unit_threshold": DEFAULT_THRESHOLD,
+        "calibration": calibration.fit(scored.predictions, scored.split).to_json(),
         "overall": "sum over tasks of the challenge scores of ABAW 2020 and 2021",
     }
     report.write_json(path, scored.scores, scored.intervals, protocol)

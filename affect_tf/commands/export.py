@@ -7,11 +7,13 @@ import subprocess
 from collections.abc import Sequence
 
 from affect_tf.commands import evaluate
+from affect_tf.commands import export_formats
 from affect_tf.commands import run_folder
 from affect_tf.commands import run_models
 from affect_tf.commands.session import Session
 from affect_tf.data.manifest import Manifest
 from affect_tf.errors import UserError
+from affect_tf.evaluation import calibration
 from affect_tf.evaluation import thresholds
 from affect_tf.serving import export as export_lib
 from affect_tf.serving import model_card
@@ -20,17 +22,25 @@ from affect_tf.serving import model_card
 _SPLIT = "validation"
 
 
-def export(session: Session, runs: Sequence[str], out: str | None) -> None:
-    """Writes the next version of the SavedModel.
+def export(
+    session: Session,
+    runs: Sequence[str],
+    out: str | None,
+    formats: Sequence[str] = (),
+) -> None:
+    """Writes the next version of the SavedModel, and other formats inside it.
 
     Args:
       session: The data that describe and score the model, and where the runs lie.
       runs: Folders or names; empty for all students, or else the teacher.
       out: Folder of the versions; None for `<runs>/export`.
+      formats: Further ones, each compared with the SavedModel on validation faces.
 
     Raises:
-      UserError: If a run is missing, or the members see faces at different sizes.
+      UserError: If a run is missing, the members see faces at different sizes, or a
+        format cannot be written.
     """
+    others = export_formats.chosen(formats, session)
     folders = evaluate.find_runs(session, runs)
     if _SPLIT not in session.faces.manifest.splits:
         raise UserError(
@@ -45,6 +55,7 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
     limits = None
     if "au" in scored.scores.tasks:
         limits = thresholds.fit(scored.predictions, taxonomy, _SPLIT)
+    temperature = calibration.fit(scored.predictions, _SPLIT)
     trained_on = [run_folder.training_data(folder) for folder in folders]
     card = model_card.ModelCard(
         name=f"{config.name}: {' + '.join(scored.runs)}",
@@ -62,8 +73,12 @@ def export(session: Session, runs: Sequence[str], out: str | None) -> None:
         config.architecture.image_size,
         out or session.run("export"),
         thresholds=limits,
+        calibration=temperature,
         card=card,
+        add=export_formats.Writer(session, folders[0], others) if others else None,
     )
+    if "expr" in scored.scores.tasks:
+        session.say(temperature.summary)
     session.say(f" SavedModel: {version}")
     session.say(f" model card: {version / 'assets' / 'model_card.md'}")
     session.say(f"    look at: saved_model_cli show --dir {version} --all")

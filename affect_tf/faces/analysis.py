@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -43,6 +44,49 @@ class Seen:
     crop: np.ndarray | None = None
 
 
+class People:
+    """The people of one film: takes the faces of its frames, in order.
+
+    Finding faces needs one frame alone; who is who needs those before. Whoever looks
+    for the faces of several frames at a time brings them here one after another.
+    """
+
+    def __init__(
+        self, size: int = alignment.TEMPLATE_SIZE, keep: str = "largest"
+    ) -> None:
+        """Has seen nobody yet; see `analyse` for the arguments and their errors."""
+        if keep not in KEEP:
+            raise UserError(
+                f"keep must be one of {', '.join(KEEP)}. Received: keep={keep!r}. "
+                "Choose one.",
+                exit_code=2,
+            )
+        self._size, self._keep = size, keep
+        self._tracker, self._follower = Tracker(), Follower()
+
+    def seen(self, frame: FilmFrame, faces: Sequence[Face]) -> list[Seen]:
+        """Returns the rows of the next frame, one at least.
+
+        Args:
+          frame: Its time is not less than that of the one before.
+          faces: What a detector found in it, best first; may be empty.
+        """
+        persons = self._tracker.update(faces, frame.time)
+        if self._keep == "largest":
+            chosen = self._follower.choose(faces, persons, frame.time)
+            rows = [] if chosen is None else [chosen]
+        else:
+            rows = sorted(range(len(faces)), key=lambda row: persons[row])
+        if not rows:
+            return [Seen(frame.index, frame.time)]
+        return [self._row(frame, faces[row], persons[row]) for row in rows]
+
+    def _row(self, frame: FilmFrame, face: Face, person: int) -> Seen:
+        crop = alignment.align(frame.image, face.points, self._size)
+        judged = quality(face, crop)
+        return Seen(frame.index, frame.time, person, face, judged, crop)
+
+
 def analyse(
     frames: Iterable[FilmFrame],
     detector: Detector,
@@ -68,37 +112,7 @@ def analyse(
       UserError: If `keep` is unknown; and whatever `frames` raises, after the rows of
         the frames before.
     """
-    if keep not in KEEP:
-        raise UserError(
-            f"keep must be one of {', '.join(KEEP)}. Received: keep={keep!r}. "
-            "Choose one.",
-            exit_code=2,
-        )
-    return _analyse(frames, detector, size, keep)
-
-
-def _analyse(
-    frames: Iterable[FilmFrame], detector: Detector, size: int, keep: str
-) -> Iterator[Seen]:
-    tracker, follower = Tracker(), Follower()
-    for frame in frames:
-        faces = detector(frame.image)
-        persons = tracker.update(faces, frame.time)
-        if keep == "largest":
-            chosen = follower.choose(faces, persons, frame.time)
-            rows = [] if chosen is None else [chosen]
-        else:
-            rows = sorted(range(len(faces)), key=lambda row: persons[row])
-        if not rows:
-            yield Seen(frame.index, frame.time)
-        for row in rows:
-            face = faces[row]
-            crop = alignment.align(frame.image, face.points, size)
-            yield Seen(
-                frame.index,
-                frame.time,
-                persons[row],
-                face,
-                quality(face, crop),
-                crop,
-            )
+    people = People(size, keep)
+    return (
+        row for frame in frames for row in people.seen(frame, detector(frame.image))
+    )

@@ -1,7 +1,8 @@
 """Writes a SavedModel that a process with nothing but TensorFlow can serve.
 
     <directory>/1/saved_model.pb, variables/      the next free number each time
-    <directory>/1/assets/                         taxonomy, thresholds, model card
+    <directory>/1/assets/                         names, thresholds, temperature, card
+    <directory>/1/assets.extra/                   warm-up requests, other formats
 
 | signature | input | outputs |
 |---|---|---|
@@ -25,6 +26,7 @@ import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -32,12 +34,14 @@ import numpy as np
 import tensorflow as tf
 
 from affect_tf import files
+from affect_tf.evaluation.calibration import Calibration
 from affect_tf.evaluation.statistics import DEFAULT_THRESHOLD
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.labels.taxonomy import closest
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.objective.tasks import Task
 from affect_tf.serving import model_card
+from affect_tf.serving import warm_up
 from affect_tf.serving.model_card import ModelCard
 from affect_tf.serving.served_models import ServedModels
 from affect_tf.serving.version_folder import new_version
@@ -54,7 +58,9 @@ def export(
     directory: str | os.PathLike[str],
     *,
     thresholds: Thresholds | None = None,
+    calibration: Calibration | None = None,
     card: ModelCard,
+    add: Callable[[pathlib.Path, ServedModels], None] | None = None,
 ) -> pathlib.Path:
     """Exports one model, or several as one ensemble.
 
@@ -70,7 +76,11 @@ def export(
       image_size: S, the side of the faces.
       directory: Folder of the versions; made where it is missing.
       thresholds: Of the action units. None gives 0.5 for each.
+      calibration: Of the expressions: its temperature becomes part of the graph. None
+        leaves their probabilities as they are.
       card: What the model card says beside what the model itself knows.
+      add: Called with the version while it is still under its temporary name, and the
+        graphs, to write more into it; what it raises leaves no version.
 
     Returns:
       The folder of the new version, one above the highest number there.
@@ -83,6 +93,7 @@ def export(
     names = tuple(task.name for task in tasks)
     taxonomy = _described(taxonomy, names)
     thresholds = _complete(thresholds, taxonomy)
+    calibration = calibration or Calibration()
     if not models:
         raise ValueError(
             "An export must have at least one model. Received: models=(). "
@@ -90,11 +101,19 @@ def export(
         )
     for number, model in enumerate(models):
         _check_model(number, model, names)
-    module = ServedModels(models, tasks, taxonomy, image_size, thresholds)
+    module = ServedModels(
+        models, tasks, taxonomy, image_size, thresholds, calibration.temperature
+    )
     document = model_card.document(
-        card, taxonomy, thresholds, image_size=image_size, members=len(models)
+        card,
+        taxonomy,
+        thresholds,
+        calibration,
+        image_size=image_size,
+        members=len(models),
     )
     assets = {
+        "calibration.json": _json(calibration.to_json()),
         "taxonomy.json": _json(taxonomy.to_json()),
         "thresholds.json": _json(thresholds.to_json()),
         "model_card.json": _json(document),
@@ -105,6 +124,9 @@ def export(
         for name, text in assets.items():
             files.write_text(version.folder / "assets" / name, text)
         _check_reloaded(version.folder, module, image_size)
+        warm_up.write(version.folder, image_size)
+        if add is not None:
+            add(version.folder, module)
     return version.folder
 
 

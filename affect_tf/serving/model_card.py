@@ -16,6 +16,7 @@ import tensorflow as tf
 
 import affect_tf
 from affect_tf.data.manifest import Manifest
+from affect_tf.evaluation.calibration import Calibration
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.serving.data_terms import SYNTHETIC
@@ -41,7 +42,8 @@ LIMITATIONS = (
     "The outputs describe how a face looks, not what its owner feels.",
     "Scores by group (age, gender, skin tone, glasses, beard) were not measured.",
     "Faces that are turned, covered, small, blurred or badly aligned were not studied.",
-    "Probabilities are not calibrated; a spread over an ensemble is not a confidence.",
+    "Probabilities are not calibrated for other data than those named here, and those "
+    "of action units for none; a spread over an ensemble is not a confidence.",
 )
 
 
@@ -144,6 +146,7 @@ def document(
     card: ModelCard,
     taxonomy: Taxonomy,
     thresholds: Thresholds,
+    calibration: Calibration,
     *,
     image_size: int,
     members: int,
@@ -154,6 +157,7 @@ def document(
       card: What the caller knows.
       taxonomy: Of the exported tasks.
       thresholds: One for every action unit.
+      calibration: Of the expressions.
       image_size: Side of the faces.
       members: Models in the ensemble; 1 for a single model.
     """
@@ -164,6 +168,7 @@ def document(
         "image_size": image_size,
         "labels": taxonomy.to_json(),
         "thresholds": thresholds.to_json(),
+        "calibration": calibration.to_json(),
         "data": [_data_set(each) for each in card.data],
         "commercial_use": {"allowed": allowed, "reason": reason},
         "scores": dict(card.scores),
@@ -215,6 +220,7 @@ def _outputs(document: Mapping[str, Any]) -> list[str]:
     if labels["expressions"]:
         names = ", ".join(labels["expressions"])
         lines.append(f"- `expression_scores`: probabilities of {names}.")
+        lines.append(f"  {Calibration.from_json(document['calibration']).summary}")
     if labels["action_units"]:
         fitted = f"fitted on {thresholds['split']!r}" if thresholds["f1"] else "default"
         names = ", ".join(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from affect_tf.data import images
+from affect_tf.evaluation import calibration
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.labels.taxonomy import VA_DIMENSIONS
@@ -39,10 +40,12 @@ class ServedModels(tf.Module):
         taxonomy: Taxonomy,
         image_size: int,
         thresholds: Thresholds,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__(name="affect_tf")
         self.weights = [list(model.variables) for model in models]
-        score = _scorer(models, tasks, taxonomy)
+        scores_of = _scorer(models, tasks, taxonomy, temperature)
+        score = _masking(scores_of)
         encoded = [tf.TensorSpec([None], tf.string, "image_bytes")]
         pixels = [tf.TensorSpec([None, None, None, 3], tf.uint8, "image")]
 
@@ -63,11 +66,14 @@ class ServedModels(tf.Module):
                 "expressions": tf.constant(taxonomy.expressions, tf.string),
                 "action_units": tf.constant(taxonomy.action_units, tf.string),
                 "action_unit_thresholds": tf.constant(values, tf.float32),
+                "expression_temperature": tf.constant(temperature, tf.float32),
                 "valence_arousal": tf.constant(dimensions, tf.string),
                 "image_size": tf.constant(image_size, tf.int32),
             }
 
         self.from_bytes, self.from_image, self.names = from_bytes, from_image, names
+        self.image_size = image_size
+        self._scores_of = scores_of
 
     def signatures(self) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
         """The graphs by the names under which they are served."""
@@ -77,37 +83,72 @@ class ServedModels(tf.Module):
             "taxonomy": self.names.get_concrete_function(),
         }
 
+    def network(self) -> tf.types.experimental.GenericFunction:
+        """Returns the graph that other formats are made of, without any decoding.
+
+        Its `faces` are uint8 [B, S, S, 3], B at least 1 and S the model's own. It is
+        not part of a SavedModel, which would be the larger for it.
+        """
+        shape = [None, self.image_size, self.image_size, 3]
+        faces = tf.TensorSpec(shape, tf.uint8, "faces")
+        return tf.function(self._scores_of, input_signature=[faces])
+
 
 def _scorer(
-    models: Sequence[tf.keras.Model], tasks: Sequence[Task], taxonomy: Taxonomy
-) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
-    """Returns faces [B, S, S, 3] and valid [B] to the named outputs."""
+    models: Sequence[tf.keras.Model],
+    tasks: Sequence[Task],
+    taxonomy: Taxonomy,
+    temperature: float,
+) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Returns faces [B, S, S, 3], B at least 1, to the named scores."""
     widths = {
         "expr": len(taxonomy.expressions),
         "au": len(taxonomy.action_units),
         "va": len(VA_DIMENSIONS),
     }
 
-    def score(faces: tf.Tensor, valid: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Some layers cannot run on no rows at all: one is lent to an empty batch.
-        count = tf.shape(faces)[0]
-        lent = tf.maximum(1 - count, 0)
-        faces = tf.pad(faces, [[0, lent], [0, 0], [0, 0], [0, 0]])
+    def scores_of(faces: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = [model({"image": faces}, training=False) for model in models]
-        outputs = {VALID: valid}
+        outputs = {}
         for task in tasks:
             members = [
                 task.decode(tf.cast(each[task.name], tf.float32)) for each in logits
             ]
             _check_width(task.name, members, widths[task.name], taxonomy)
-            stacked = tf.stack(members)[:, :count]
-            read = valid[:, tf.newaxis]
-            mean = tf.reduce_mean(stacked, axis=0)
-            name = OUTPUTS[task.name]
-            outputs[name] = tf.where(read, mean, tf.zeros_like(mean))
-            if len(members) > 1:
-                spread = tf.math.reduce_std(stacked, axis=0)
-                outputs[name + SPREAD] = tf.where(read, spread, tf.zeros_like(spread))
+            name, several = OUTPUTS[task.name], len(members) > 1
+            mean = tf.reduce_mean(tf.stack(members), axis=0) if several else members[0]
+            if task.name == "expr" and temperature != 1:
+                mean = _tempered(mean, temperature)
+                members = [_tempered(each, temperature) for each in members]
+            outputs[name] = mean
+            if several:
+                outputs[name + SPREAD] = tf.math.reduce_std(tf.stack(members), axis=0)
+        return outputs
+
+    return scores_of
+
+
+def _tempered(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Returns what `calibration.tempered` does."""
+    logs = tf.math.log(tf.maximum(probabilities, calibration.FLOOR))
+    return tf.nn.softmax(logs / temperature)
+
+
+def _masking(
+    scores_of: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+    """Returns faces [B, S, S, 3] and valid [B] to scores, zeros where not valid."""
+
+    def score(faces: tf.Tensor, valid: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Some layers cannot run on no rows at all: one is lent to an empty batch.
+        count = tf.shape(faces)[0]
+        lent = tf.maximum(1 - count, 0)
+        faces = tf.pad(faces, [[0, lent], [0, 0], [0, 0], [0, 0]])
+        read = valid[:, tf.newaxis]
+        outputs = {VALID: valid}
+        for name, rows in scores_of(faces).items():
+            values = rows[:count]
+            outputs[name] = tf.where(read, values, tf.zeros_like(values))
         return outputs
 
     return score

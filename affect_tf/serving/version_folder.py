@@ -32,8 +32,8 @@ def new_version(directory: pathlib.Path) -> Iterator[Version]:
     version = Version(directory / f".{uuid.uuid4().hex}")
     try:
         yield version
-        taken = [int(path.name) for path in directory.iterdir() if _is_number(path)]
-        number = max(taken, default=0) + 1
+        last = newest(directory)
+        number = int(last.name) + 1 if last else 1
         while True:
             try:
                 final = version.folder.rename(directory / str(number))
@@ -49,5 +49,12 @@ def new_version(directory: pathlib.Path) -> Iterator[Version]:
         raise
 
 
-def _is_number(path: pathlib.Path) -> bool:
+def newest(directory: pathlib.Path) -> pathlib.Path | None:
+    """Returns the folder with the highest number; None where there is none."""
+    inside = directory.iterdir() if directory.is_dir() else ()
+    return max(filter(is_number, inside), key=lambda path: int(path.name), default=None)
+
+
+def is_number(path: pathlib.Path) -> bool:
+    """Whether a folder is called like a version."""
     return path.name.isascii() and path.name.isdecimal()

@@ -40,7 +40,7 @@ def test_the_documented_pixel_limit_is_the_one_in_force():
 
 def test_the_python_of_the_serving_page_is_python():
     blocks = re.findall(r"```python\n(.*?)```", SERVING, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 5
     for block in blocks:
         ast.parse(block)
 

@@ -6,6 +6,7 @@ import pytest
 
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
+from affect_tf.evaluation.calibration import Calibration
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.labels import taxonomy
 from affect_tf.serving import data_terms
@@ -19,7 +20,9 @@ OWN = model_card.DataSet("own|photos", {"train": 5}, data_terms.terms_of("own|ph
 
 
 def document_of(card):
-    return model_card.document(card, LABELS, THRESHOLDS, image_size=32, members=3)
+    return model_card.document(
+        card, LABELS, THRESHOLDS, Calibration(), image_size=32, members=3
+    )
 
 
 def full_card():
@@ -42,6 +45,7 @@ def test_the_page_says_everything_that_the_document_holds():
         "neutral, anger",
         "AU1 (0.25)",
         "fitted on 'validation'",
+        "not calibrated: not fitted",
         "Article 5(1)(f)",
         "| synthetic | 9 train |",
         "validation split, 12 subjects",

@@ -1,0 +1,246 @@
+"""`--mode=predict`: photographs and films to a table, and to something to look at."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Iterator
+
+import pandas as pd
+import rich.console
+
+from affect_tf import files
+from affect_tf.commands import predict_progress
+from affect_tf.commands.predict_flags import Options
+from affect_tf.errors import UserError
+from affect_tf.faces import films
+from affect_tf.faces.film_decoding import FilmError
+from affect_tf.serving.prediction import inputs
+from affect_tf.serving.prediction import material
+from affect_tf.serving.prediction import outputs
+from affect_tf.serving.prediction import predictor as predictor_lib
+from affect_tf.serving.prediction import table
+from affect_tf.serving.prediction import table_files
+from affect_tf.serving.prediction.table_rows import Outcome
+from affect_tf.training.interrupts import Interrupts
+
+#: Files that are named one by one; beyond, they are counted.
+_MAX_NAMED = 10
+
+
+def predict(options: Options, console: rich.console.Console) -> None:
+    """Writes the table, and what else was asked for.
+
+    Args:
+      options: Of the command line.
+      console: Where a person reads.
+
+    Raises:
+      UserError: If a file could not be read to its end, after all others are done.
+      KeyboardInterrupt: After the table of what was done is written.
+    """
+    predictor = predictor_lib.Predictor(
+        options.model,
+        detector=options.detector,
+        faces=options.faces,
+        batch_size=options.batch,
+        smooth=options.smooth,
+    )
+    work = _Work(options, console, predictor)
+    work.write_table()
+    if options.overlay is not None:
+        work.write_overlays()
+    if options.report is not None:
+        work.write_report()
+    work.raise_problems()
+
+
+@dataclasses.dataclass
+class _Counts:
+    """What came of the files so far; problems are (file, why)."""
+
+    rows: int = 0
+    films: int = 0
+    pictures: int = 0
+    faces: int = 0
+    faceless_pictures: int = 0
+    faceless_films: list[str] = dataclasses.field(default_factory=list)
+    problems: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Takes a file that is done."""
+        self.films += outcome.is_film
+        self.pictures += not outcome.is_film
+        if outcome.problem:
+            self.problems.append((outcome.name, outcome.problem))
+        elif not outcome.faces and outcome.is_film:
+            self.faceless_films.append(outcome.name)
+        elif not outcome.faces:
+            self.faceless_pictures += 1
+
+    def said(self) -> str:
+        """Returns what was looked at and found."""
+        of = [
+            _count(number, noun)
+            for number, noun in (
+                (self.films, "film"),
+                (self.pictures, "photograph"),
+            )
+            if number
+        ]
+        text = f"{_count(self.rows, 'row')}, {_count(self.faces, 'face')}"
+        if of:
+            text += f", of {' and '.join(of)}"
+        if self.faceless_pictures:
+            text += f"; no face in {_count(self.faceless_pictures, 'photograph')}"
+        return text
+
+
+class _Work:
+    """One run of the command."""
+
+    def __init__(
+        self,
+        options: Options,
+        console: rich.console.Console,
+        predictor: predictor_lib.Predictor,
+    ) -> None:
+        self._options, self._console = options, console
+        self._predictor = predictor
+        self._counts = _Counts()
+
+    def write_table(self) -> None:
+        """Predicts; an interrupt ends a film, but is how a camera is stopped."""
+        out, columns = self._options.out, self._predictor.columns
+        with Interrupts() as interrupts:
+            with table_files.writer(out, columns) as sheet:
+                stopped = self._fill(sheet, interrupts)
+            for line in self._lines():
+                self._say(line)
+            if stopped and any(s.kind != inputs.CAMERA for s in self._options.sources):
+                self._say(f"{out} ends where it was stopped.")
+                raise KeyboardInterrupt
+
+    def _fill(self, sheet: table_files.Sheet, interrupts: Interrupts) -> bool:
+        """Adds all rows; returns whether it was interrupted."""
+        sources = self._options.sources
+        success = self._predictor.columns.names.index("success")
+        materials = map(material.of_source, sources)
+        progress = predict_progress.shown(
+            self._console, "predict", lambda: inputs.expected_frames(sources)
+        )
+        try:
+            with progress as advance:
+                rows = self._predictor.stream(materials, advance, self._counts.add)
+                for row in rows:
+                    with interrupts.held():
+                        sheet.add([row])
+                        self._counts.rows += 1
+                        self._counts.faces += row[success]
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def _lines(self) -> Iterator[str]:
+        for name in self._counts.faceless_films[:_MAX_NAMED]:
+            yield f"{name}: no face was seen, so it has no rows"
+        more = len(self._counts.faceless_films) - _MAX_NAMED
+        if more > 0:
+            yield f"and {_count(more, 'more film')} without a face"
+        if self._options.smooth:
+            yield (
+                f"smoothed over {self._options.smooth:g} s before and after each face; "
+                "live, a row comes that much later"
+            )
+        yield f"{self._options.out}: {self._counts.said()}"
+
+    def write_overlays(self) -> None:
+        """Writes an annotated copy of each file that can be read."""
+        overlay = importlib.import_module("affect_tf.serving.overlay")
+        taxonomy = self._predictor.model.taxonomy
+        paths = outputs.overlay_paths(self._options.sources, self._options.overlay)
+        unreadable = {name for name, _ in self._counts.problems}
+        readable = [s for s in paths if s.name not in unreadable or s.kind == "film"]
+        progress = predict_progress.shown(
+            self._console, "overlay", lambda: inputs.expected_frames(readable)
+        )
+        written = 0
+        with progress as advance:
+            for source, rows in self._rows_of(list(paths)):
+                path = paths[source]
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    if source.kind == inputs.FILM:
+                        overlay.write(source.name, rows, path, taxonomy, advance)
+                    else:
+                        image = films.picture(source.name)
+                        drawn = overlay.picture(image, rows, taxonomy)
+                        files.write_bytes(path, _jpeg(drawn))
+                        advance(1)
+                    written += 1
+                except FilmError as error:
+                    if source.name not in unreadable:
+                        self._counts.problems.append((source.name, str(error)))
+        self._say(f"{self._options.overlay}: {_count(written, 'annotated file')}")
+
+    def _rows_of(
+        self, sources: list[inputs.Source]
+    ) -> Iterator[tuple[inputs.Source, pd.DataFrame]]:
+        """Gives each source with its rows, which may be none."""
+        columns = self._predictor.columns
+        groups = table_files.by_file(self._options.out, columns)
+        group = next(groups, None)
+        for source in sources:
+            name = table.text(source.name)
+            if group is not None and group["file"].iloc[0] == name:
+                yield source, group
+                group = next(groups, None)
+            else:
+                yield source, columns.frame([])
+
+    def write_report(self) -> None:
+        """Writes the page."""
+        report = importlib.import_module("affect_tf.serving.report")
+        model = self._predictor.model
+        report.write(
+            table_files.read(self._options.out, self._predictor.columns),
+            self._options.report,
+            model.taxonomy,
+            title=self._options.out.stem,
+            thresholds=model.thresholds,
+        )
+        self._say(f"{self._options.report}: open it in a browser")
+
+    def raise_problems(self) -> None:
+        """Raises UserError where a file could not be read to its end."""
+        problems = self._counts.problems
+        if not problems:
+            return
+        lines = [f"  {name}: {why}" for name, why in problems[:_MAX_NAMED]]
+        if len(problems) > _MAX_NAMED:
+            lines.append(
+                f"  and {len(problems) - _MAX_NAMED:,} more: those with success 0"
+            )
+        total = len(self._options.sources)
+        listing = "\n".join(lines)
+        raise UserError(
+            f"{len(problems)} of {_count(total, 'file')} could not be read to the end; "
+            f"what could be is in {self._options.out}.\n{listing}"
+        )
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _jpeg(image: object) -> bytes:
+    import io
+
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "jpeg", quality=92, subsampling=0)
+    return stream.getvalue()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Photographs and films to a table of faces and scores."""

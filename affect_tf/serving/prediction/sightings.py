@@ -1,0 +1,216 @@
+"""Material to faces that wait for scores: read, detect and follow, in threads."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import queue
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import numpy as np
+
+from affect_tf.faces import alignment
+from affect_tf.faces import analysis
+from affect_tf.faces import detection
+from affect_tf.faces.film_decoding import FilmError
+from affect_tf.faces.films import FilmFrame
+from affect_tf.serving.prediction import overlapping
+from affect_tf.serving.prediction import scoring
+from affect_tf.serving.prediction.material import Material
+from affect_tf.serving.prediction.table import Place
+
+#: More threads than this only wait for the film to be decoded.
+_MAX_WORKERS = 8
+#: Frames that are decoded before their turn. A frame of 4K has 25 MB.
+_FRAMES_AHEAD = 4
+#: The name of the detector for faces that are aligned already.
+ALIGNED = "none"
+
+
+@dataclasses.dataclass(eq=False)
+class Sighting:
+    """A face in a frame; or a frame without one; or the end of a film or photograph.
+
+    Attributes:
+      number: Of the material.
+      material: What it was seen in.
+      place: Where.
+      seen: The face and where it is, without its crop; None for aligned faces.
+      face: What waits for scores; None where there is no face.
+      is_end: Whether nothing more of the material follows; then there is no face.
+      problem: At the end: why the rest could not be read; "" where all was.
+    """
+
+    number: int
+    material: Material
+    place: Place
+    seen: analysis.Seen | None = None
+    face: scoring.Face | None = None
+    is_end: bool = False
+    problem: str = ""
+
+
+@dataclasses.dataclass(eq=False)
+class _Look:
+    """One frame on its way: first its picture is there, then its faces as well.
+
+    Attributes:
+      frame: None for a photograph that is not opened yet, and at the end.
+      faces: What was found; None where nobody looks, as the face is aligned.
+      content: The aligned face.
+      is_end, problem: As of a `Sighting`.
+    """
+
+    number: int
+    material: Material
+    frame: FilmFrame | None = None
+    faces: Sequence[detection.Face] | None = None
+    content: np.ndarray | bytes | None = None
+    is_end: bool = False
+    problem: str = ""
+
+
+class Finder:
+    """Finds the faces of many photographs and films; for one thread at a time."""
+
+    def __init__(
+        self, detector: str, keep: str, size: int, workers: int | None = None
+    ) -> None:
+        """Makes the detectors.
+
+        Args:
+          detector: One of `detection.DETECTORS`; `ALIGNED` looks for no faces.
+          keep: "all" or "largest", as in `analysis.analyse`.
+          size: Side of the crops in pixels.
+          workers: Frames that are looked at, at a time; None for one a core.
+
+        Raises:
+          UserError: If a name is unknown, or the detector's packages are missing.
+        """
+        analysis.People(size, keep)  # Refuses a wrong name now and not in a thread.
+        first = detection.detector(detector)
+        self._is_aligned = detector == ALIGNED
+        self._keep, self._size = keep, size
+        # MTCNN runs on TensorFlow, which has threads of its own.
+        cores = 1 if detector == "mtcnn" else len(_cores())
+        self._workers = max(1, min(workers or cores, _MAX_WORKERS))
+        self._detectors: queue.SimpleQueue[detection.Detector] = queue.SimpleQueue()
+        for detect in (
+            first,
+            *(detection.detector(detector) for _ in range(self._workers - 1)),
+        ):
+            self._detectors.put(detect)
+
+    def sightings(
+        self, materials: Iterable[Material], ahead: int
+    ) -> Iterator[Sighting]:
+        """Gives what is seen in all frames, in order.
+
+        Args:
+          materials: One after another; each is opened when its turn comes.
+          ahead: How many sightings are made before they are asked for.
+        """
+        looks = overlapping.ahead(_looks(materials), _FRAMES_AHEAD)
+        found = overlapping.mapped(looks, self._find, self._workers)
+        return overlapping.ahead(self._followed(found), ahead)
+
+    def _find(self, look: _Look) -> _Look:
+        """Opens a photograph, and finds the faces; runs in several threads."""
+        if look.is_end:
+            return look
+        try:
+            if self._is_aligned:
+                look.content = _aligned(look)
+                look.frame = look.frame or FilmFrame(
+                    0, 0.0, np.zeros((0, 0, 3), np.uint8)
+                )
+                return look
+            if look.frame is None:
+                look.frame = FilmFrame(0, 0.0, look.material.picture())
+        except (FilmError, OSError) as error:
+            look.problem = reason(error, look.material.name)
+            return look
+        detect = self._detectors.get()
+        try:
+            look.faces = detect(look.frame.image)
+        finally:
+            self._detectors.put(detect)
+        return look
+
+    def _followed(self, looks: Iterator[_Look]) -> Iterator[Sighting]:
+        """Tells the people of each material apart; pictures are let go of here."""
+        number, people = -1, None
+        with contextlib.closing(looks):
+            for look in looks:
+                if look.number != number or people is None:
+                    number = look.number
+                    people = analysis.People(self._size, self._keep)
+                yield from self._seen(look, people)
+
+    def _seen(self, look: _Look, people: analysis.People) -> Iterator[Sighting]:
+        material, number = look.material, look.number
+        is_picture = material.frames is None
+        if look.frame is not None:
+            place = Place(material.name, look.frame.index, look.frame.time)
+            if look.content is not None:
+                face = scoring.Face(number, 0, place.time, look.content)
+                yield Sighting(number, material, place, face=face)
+            else:
+                for seen in people.seen(look.frame, look.faces or ()):
+                    yield _sighting(look, place, seen)
+        if look.is_end or is_picture:
+            place = Place(material.name)
+            yield Sighting(number, material, place, is_end=True, problem=look.problem)
+
+
+def reason(error: Exception, name: str) -> str:
+    """Returns why a file gives no row, or no more, for the table and for people."""
+    said = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        said = error.strerror
+    # Messages for the terminal repeat the name, which stands in the row already.
+    return f"cannot be read: {said.rpartition(f'Received: {name}: ')[2]}"
+
+
+def _looks(materials: Iterable[Material]) -> Iterator[_Look]:
+    for number, material in enumerate(materials):
+        if material.frames is None:
+            yield _Look(number, material)
+            continue
+        problem = ""
+        try:
+            for frame in material.frames():
+                yield _Look(number, material, frame)
+        except (FilmError, OSError) as error:
+            problem = reason(error, material.name)
+        yield _Look(number, material, is_end=True, problem=problem)
+
+
+def _aligned(look: _Look) -> np.ndarray | bytes:
+    if look.frame is not None:
+        return look.frame.image
+    encoded = look.material.encoded()
+    return look.material.picture() if encoded is None else encoded
+
+
+def _sighting(look: _Look, place: Place, seen: analysis.Seen) -> Sighting:
+    face = None
+    if seen.person is not None:
+        face = scoring.Face(look.number, seen.person, seen.time, seen.crop)
+    seen = dataclasses.replace(seen, crop=None)
+    return Sighting(look.number, look.material, place, seen, face)
+
+
+def _cores() -> Sequence[int]:
+    """Returns the cores that this process may use."""
+    try:
+        return sorted(os.sched_getaffinity(0))
+    except AttributeError:  # Not on macOS or Windows.
+        return range(os.cpu_count() or 1)
+
+
+#: The least side of the crops: what the builder makes and models are trained on.
+CROP_SIZE = alignment.TEMPLATE_SIZE

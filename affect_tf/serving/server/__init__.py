@@ -1,0 +1,1 @@
+"""An HTTP server for one exported model, and a page to try it."""

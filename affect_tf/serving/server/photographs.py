@@ -1,0 +1,223 @@
+"""`POST /affect/v1/faces`: a whole photograph to its faces and their scores.
+
+The two protocols take aligned faces, one a picture. This takes a photograph as it is,
+as the body of the request, finds the faces in it, and is what the page speaks to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import math
+import threading
+from concurrent import futures
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from affect_tf.errors import UserError
+from affect_tf.faces import alignment
+from affect_tf.faces import detection
+from affect_tf.faces import films
+from affect_tf.faces.detection import Face
+from affect_tf.faces.quality import Quality
+from affect_tf.faces.quality import quality
+from affect_tf.serving.loaded_model import LoadedModel
+from affect_tf.serving.served_models import OUTPUTS
+from affect_tf.serving.served_models import SPREAD
+from affect_tf.serving.server import answers
+from affect_tf.serving.server import picture_headers
+from affect_tf.serving.server import scoring
+from affect_tf.serving.server.batcher import Rows
+from affect_tf.serving.server.picture_headers import Unreadable
+from affect_tf.serving.server.refusals import Refusal
+from affect_tf.serving.server.refusals import shown
+from affect_tf.serving.server.state import State
+
+#: Photographs that are searched for faces at a time, each on a core.
+_SEARCHERS = 2
+#: Photographs that may wait for that.
+_MAX_WAITING = 16
+
+
+def routes(state: State) -> list[Route]:
+    """Returns the endpoints."""
+    api = _Api(state)
+    faces = answers.endpoint("faces", api.faces, state.metrics, state.say)
+    taxonomy = answers.endpoint("taxonomy", api.taxonomy, state.metrics, state.say)
+    return [
+        Route("/affect/v1/faces", faces, methods=["POST"]),
+        Route("/affect/v1/taxonomy", taxonomy, methods=["GET"]),
+    ]
+
+
+class _Api:
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._searcher = _Searcher()
+
+    async def taxonomy(self, request: Request) -> Response:
+        """Tells the names and thresholds of the version that answers."""
+        del request
+        with self._state.versions.lease() as version:
+            model = version.model
+            content = {
+                "model_version": str(version.number),
+                "expressions": list(model.taxonomy.expressions),
+                "action_units": list(model.taxonomy.action_units),
+                "valence_arousal": model.taxonomy.has_va,
+                "thresholds": model.thresholds,
+                "has_spread": model.has_spread,
+                "image_size": model.image_size,
+            }
+        return answers.as_json(content)
+
+    async def faces(self, request: Request) -> Response:
+        """Finds the faces of a photograph and scores them."""
+        state = self._state
+        is_aligned = _is_aligned(request)
+        async with state.bodies.body(request) as data:
+            try:
+                picture_headers.check(data, state.settings.max_pixels)
+            except Unreadable as error:
+                state.metrics.pictures.labels("unreadable").inc()
+                raise Refusal(400, f"The photograph cannot be read: {error}.") from None
+            with state.versions.lease() as version:
+                size = version.model.image_size
+                found = await self._searcher.search(data, size, is_aligned)
+                found.limit(state.settings.max_instances)
+                rows: Rows = {}
+                if found.faces:
+                    scored = await scoring.score(
+                        version, found.crops, state.settings, state.metrics
+                    )
+                    rows = scored.rows
+                listed = [
+                    {**_place(face, judged), **_scores(version.model, rows, row)}
+                    for row, (face, judged) in enumerate(
+                        zip(found.faces, found.qualities, strict=True)
+                    )
+                ]
+                content = {
+                    "model_version": str(version.number),
+                    "width": found.width,
+                    "height": found.height,
+                    "faces": listed,
+                }
+        return answers.as_json(content)
+
+
+class _Found:
+    """The faces of one photograph, upright as its EXIF data tell."""
+
+    def __init__(self, image: np.ndarray, faces: list[Face], size: int) -> None:
+        self.height, self.width = image.shape[:2]
+        self.faces = faces
+        self.crops = [alignment.align(image, face.points, size) for face in faces]
+        self.qualities = [
+            quality(face, crop)
+            for face, crop in zip(self.faces, self.crops, strict=True)
+        ]
+
+    def limit(self, count: int) -> None:
+        """Keeps the surest faces."""
+        del self.faces[count:], self.crops[count:], self.qualities[count:]
+
+
+class _Searcher:
+    """Decodes and searches photographs in threads, each with a detector of its own."""
+
+    def __init__(self) -> None:
+        self._threads = futures.ThreadPoolExecutor(_SEARCHERS, "searcher")
+        self._own = threading.local()
+        self._waiting = 0
+
+    async def search(self, data: bytes, size: int, is_aligned: bool) -> _Found:
+        if self._waiting >= _SEARCHERS + _MAX_WAITING:
+            raise Refusal(503, "Too many photographs wait already.", retry_after=1)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._search, data, size, is_aligned
+            )
+        finally:
+            self._waiting -= 1
+
+    def _search(self, data: bytes, size: int, is_aligned: bool) -> _Found:
+        try:
+            image = films.picture(io.BytesIO(data))
+        except films.FilmError:
+            raise Refusal(
+                400, "The photograph cannot be read: it is damaged or cut off."
+            ) from None
+        if is_aligned:
+            return _Found(image, detection.aligned_already(image), size)
+        try:
+            if not hasattr(self._own, "detector"):
+                self._own.detector = detection.detector()
+        except UserError as error:  # Its packages are not installed.
+            raise Refusal(501, str(error)) from None
+        return _Found(image, self._own.detector(image), size)
+
+
+def _is_aligned(request: Request) -> bool:
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("multipart/"):
+        raise Refusal(415, "The body must be the picture's file itself, not a form.")
+    given = request.query_params.get("aligned", "0")
+    if given not in ("0", "1"):
+        raise Refusal(400, f"aligned must be 0 or 1. Received: {shown(given)}.")
+    return given == "1"
+
+
+def _place(face: Face, judged: Quality) -> dict[str, object]:
+    left, top, right, bottom = face.box
+    return {
+        "box": {
+            "x": _number(left),
+            "y": _number(top),
+            "width": _number(right - left),
+            "height": _number(bottom - top),
+        },
+        "points": [[_number(x), _number(y)] for x, y in face.points],
+        "score": _number(face.score, 4),
+        "pitch": _number(judged.pitch),
+        "roll": _number(judged.roll),
+        "yaw": _number(judged.yaw),
+        "blur": _number(judged.blur),
+    }
+
+
+def _number(value: float, digits: int = 2) -> float | None:
+    """Rounds; JSON has no NaN, which an angle is where it cannot be told."""
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+def _scores(model: LoadedModel, rows: Rows, row: int) -> dict[str, object]:
+    """Returns the scores of one face by the names of their columns."""
+    taxonomy, found = model.taxonomy, {}
+    for ending, prefix in (("", ""), (SPREAD, "spread_")):
+        if ending and not model.has_spread:
+            continue
+        for task in taxonomy.tasks:
+            values = rows[OUTPUTS[task] + ending][row].tolist()
+            if task == "expr":
+                named = dict(zip(taxonomy.expressions, values, strict=True))
+                found[f"{prefix}expression_scores"] = named
+            elif task == "au":
+                named = dict(zip(taxonomy.action_units, values, strict=True))
+                found[f"{prefix}action_unit_scores"] = named
+            else:
+                found[f"{prefix}valence"], found[f"{prefix}arousal"] = values
+    if "expr" in taxonomy.tasks:
+        scores = found["expression_scores"]
+        found["expression"] = max(scores, key=scores.__getitem__)
+    if "au" in taxonomy.tasks:
+        found["action_units"] = [
+            unit
+            for unit, score in found["action_unit_scores"].items()
+            if score >= model.thresholds[unit]
+        ]
+    return found

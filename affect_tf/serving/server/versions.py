@@ -1,0 +1,284 @@
+"""The versions of a model on the disk, and the one that answers.
+
+A thread of its own looks into the folder. It loads a new version beside the one that
+answers, warms it up, and only then lets it answer. The old one finishes what it was
+asked, and goes. A version that cannot be loaded changes nothing; it is tried again when
+its files change, as they do while somebody copies them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import pathlib
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Hashable
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from affect_tf.errors import UserError
+from affect_tf.serving import version_folder
+from affect_tf.serving.loaded_model import LoadedModel
+from affect_tf.serving.server.batcher import Batcher
+from affect_tf.serving.server.batcher import Rows
+from affect_tf.serving.server.metrics import Metrics
+from affect_tf.serving.server.refusals import Refusal
+from affect_tf.serving.server.settings import Settings
+
+#: The key of pictures that are files. Pixels have ("pixels", height, width).
+FILES = ("files",)
+
+#: States of a version, as TensorFlow Serving names them.
+LOADING = "LOADING"
+AVAILABLE = "AVAILABLE"
+UNLOADING = "UNLOADING"
+END = "END"
+
+
+class ServedVersion:
+    """A loaded version, with the queue before it."""
+
+    def __init__(
+        self, folder: pathlib.Path, settings: Settings, metrics: Metrics
+    ) -> None:
+        """Loads a version and warms it up.
+
+        Raises:
+          UserError: If it cannot be loaded, or gives no finite scores.
+        """
+        self.model = LoadedModel(folder)
+        self._leases = 0
+        self._free = threading.Condition()
+        self._warm_up(settings.max_batch)
+        self.batcher = Batcher(
+            self._call,
+            max_batch=settings.max_batch,
+            max_latency=settings.max_latency_ms / 1000,
+            max_queue=settings.max_queue,
+            metrics=metrics,
+        )
+
+    @property
+    def number(self) -> int:
+        """The version's number; 0 where its folder has none."""
+        return self.model.version
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[ServedVersion]:
+        """Keeps the version loaded as long as a request needs it."""
+        with self._free:
+            self._leases += 1
+        try:
+            yield self
+        finally:
+            with self._free:
+                self._leases -= 1
+                self._free.notify_all()
+
+    def close(self) -> None:
+        """Ends the version when nobody needs it any more."""
+        with self._free:
+            self._free.wait_for(lambda: self._leases == 0)
+        self.batcher.close()
+
+    def _call(self, key: Hashable, pictures: list[Any]) -> Rows:
+        if key == FILES:
+            return self.model.from_bytes(pictures)
+        return self.model.from_images(np.stack(pictures))
+
+    def _warm_up(self, max_batch: int) -> None:
+        """Calls the model with every size that matters; the first calls are slow."""
+        side = self.model.image_size
+        pixels = np.random.default_rng(0).integers(0, 256, [side, side, 3], np.uint8)
+        file = tf.io.encode_jpeg(pixels).numpy()
+        size = 1
+        while True:
+            for rows in (
+                self.model.from_bytes([file] * size),
+                self.model.from_images(np.stack([pixels] * size)),
+            ):
+                if not all(np.isfinite(value).all() for value in rows.values()):
+                    raise UserError(
+                        "A model must give finite scores. Received: NaN from "
+                        f"{self.model.folder}. Export an earlier checkpoint."
+                    )
+            if size == max_batch:
+                return
+            size = min(2 * size, max_batch)
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """What is known of one version.
+
+    Attributes:
+      number: The version's.
+      state: One of the states above.
+      problem: Why it does not answer; "" where nothing is wrong.
+    """
+
+    number: int
+    state: str
+    problem: str = ""
+
+
+class Versions:
+    """Loads, changes and ends the versions of one model."""
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        settings: Settings,
+        metrics: Metrics,
+        say: Callable[[str], None],
+    ) -> None:
+        """Prepares; loads nothing yet.
+
+        Args:
+          folder: Of versions, which is watched; or one version, which stays.
+          settings: Of the server.
+          metrics: Where loads are counted.
+          say: Gets a line when a version comes, goes, or cannot be loaded.
+        """
+        self._folder = folder
+        self._watches = not (folder / "saved_model.pb").is_file()
+        self._settings = settings
+        self._metrics = metrics
+        self._say = say
+        self._lock = threading.Lock()
+        self._current: ServedVersion | None = None
+        self._statuses: dict[int, Status] = {}
+        self._failed: dict[pathlib.Path, tuple[object, ...]] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="versions", daemon=True)
+        #: Why the first version could not be loaded.
+        self.failure: Exception | None = None
+
+    def start(self) -> None:
+        """Begins to load and to watch."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stops watching, and ends the current version when nobody needs it."""
+        self._stopping.set()
+        self._thread.join()
+        if self._current is not None:
+            self._current.close()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a version answers."""
+        return self._current is not None
+
+    def statuses(self) -> list[Status]:
+        """Returns what is known of each version, newest first."""
+        with self._lock:
+            return [self._statuses[n] for n in sorted(self._statuses, reverse=True)]
+
+    @contextlib.contextmanager
+    def lease(self, number: int | None = None) -> Iterator[ServedVersion]:
+        """Gives the version that answers, for as long as a request needs it.
+
+        Args:
+          number: The version that the request names; None for whichever answers.
+
+        Raises:
+          Refusal: If none is ready, or the named one does not answer.
+        """
+        with self._lock:
+            current = self._current
+            if current is None:
+                raise Refusal(503, "The model is being loaded.", retry_after=2)
+            if number is not None and number != current.number:
+                raise Refusal(
+                    404,
+                    f"Version {number} is not served; version {current.number} is.",
+                )
+            lease = current.lease()
+            version = lease.__enter__()
+        try:
+            yield version
+        finally:
+            lease.__exit__(None, None, None)
+
+    def _work(self) -> None:
+        self._look()
+        while self._watches and not self._stopping.wait(self._settings.watch_s):
+            self._look()
+
+    def _look(self) -> None:
+        """Makes the newest version answer, if it does not and can."""
+        try:
+            folder = self._newest()
+        except OSError:  # The disk is away for a moment: keep what is loaded.
+            folder = None
+        if folder is None:
+            if self._current is None:
+                self.failure = UserError(
+                    "A model must be a folder that --mode=export wrote. "
+                    f"Received: {self._folder}, which holds no version."
+                )
+            return
+        current = self._current
+        if current is not None and folder == current.model.folder:
+            return
+        files = _files(folder)
+        if self._failed.get(folder) != files:
+            self._load(folder, files)
+
+    def _newest(self) -> pathlib.Path | None:
+        if not self._watches:
+            return self._folder
+        return version_folder.newest(self._folder)
+
+    def _load(self, folder: pathlib.Path, files: tuple[object, ...]) -> None:
+        number = int(folder.name) if version_folder.is_number(folder) else 0
+        self._set(Status(number, LOADING))
+        begin = time.monotonic()
+        try:
+            new = ServedVersion(folder, self._settings, self._metrics)
+        except Exception as error:  # Whatever is wrong with it, the old one answers.
+            problem = str(error).splitlines()[0] if str(error) else repr(error)
+            self._failed[folder] = files
+            self._set(Status(number, END, problem))
+            self._metrics.loads.labels("failed").inc()
+            self._say(f"version {number} cannot be served: {problem}")
+            self.failure = error
+            return
+        seconds = time.monotonic() - begin
+        with self._lock:
+            old, self._current = self._current, new
+            self._statuses[number] = Status(number, AVAILABLE)
+            if old is not None:
+                self._statuses[old.number] = Status(old.number, UNLOADING)
+        self._metrics.version.set(number)
+        self._metrics.loads.labels("loaded").inc()
+        self._say(
+            f"version {number} is ready (loaded and warmed up in {seconds:.1f} s)"
+        )
+        if old is not None:
+            old.close()
+            self._set(Status(old.number, END))
+            self._say(f"version {old.number} is unloaded")
+            del old
+            gc.collect()
+
+    def _set(self, status: Status) -> None:
+        with self._lock:
+            self._statuses[status.number] = status
+
+
+def _files(folder: pathlib.Path) -> tuple[object, ...]:
+    """Returns what changes when the files of a version do."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        with contextlib.suppress(OSError):
+            facts = path.stat()
+            found.append((str(path), facts.st_size, facts.st_mtime_ns))
+    return tuple(found)

@@ -1,0 +1,164 @@
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+from absl.testing import flagsaver
+from PIL import Image
+
+import main
+from affect_tf.commands import predict
+from affect_tf.serving.prediction import inputs
+from tests.serving import small_models
+from tests.serving.prediction import bright_faces
+
+if not main.FLAGS.is_parsed():
+    main.FLAGS(["main.py"])
+
+
+@pytest.fixture
+def run(small_export, capsys, tmp_path, monkeypatch):
+    """Predicts in an empty folder; returns the exit code and the output."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(model=small_export, **flags):
+        flags = {"mode": "predict", "model": str(model), **flags}
+        with bright_faces.as_default(), flagsaver.flagsaver(**flags):
+            code = main.main(["main.py"])
+        output = capsys.readouterr().out
+        assert "Traceback" not in output
+        return code, output
+
+    return call
+
+
+def save(path, people):
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(bright_faces.picture(people)).save(path)
+    return path
+
+
+def test_a_folder_gives_one_table_and_one_line(run, tmp_path):
+    save(tmp_path / "in/a.png", 2)
+    save(tmp_path / "in/b.png", 0)
+    bright_faces.film(tmp_path / "in/c.mp4", [0, 1])
+    code, output = run(input=["in"])
+    assert code == 0
+    assert output.splitlines()[-1] == (
+        "predictions.csv: 5 rows, 3 faces, of 1 film and 2 photographs; no face in "
+        "1 photograph"
+    )
+    rows = pd.read_csv("predictions.csv", keep_default_na=False)
+    assert rows["file"].tolist() == ["in/a.png"] * 2 + ["in/b.png"] + ["in/c.mp4"] * 2
+
+
+def test_a_film_without_faces_is_an_empty_table_and_no_error(run, tmp_path):
+    bright_faces.film(tmp_path / "dark.mp4", [0] * 4)
+    code, output = run(input=["dark.mp4"], out="new/t.parquet")
+    assert code == 0
+    assert "dark.mp4: no face was seen, so it has no rows" in output
+    assert len(pd.read_parquet("new/t.parquet")) == 0
+
+
+def test_what_cannot_be_read_is_told_after_the_rest_is_done(run, tmp_path):
+    (tmp_path / "a.mp4").write_text("text")
+    save(tmp_path / "b.png", 1)
+    code, output = run(input=["a.mp4,b.png"], out="t.jsonl")
+    assert code == 1
+    assert "1 of 2 files could not be read to the end" in output
+    assert "a.mp4: cannot be read" in output
+    assert pd.read_json("t.jsonl", lines=True)["success"].tolist() == [0, 1]
+
+
+def test_an_interrupt_keeps_the_rows_so_far(run, tmp_path, monkeypatch):
+    bright_faces.film(tmp_path / "f.mp4", [1] * 200)
+    add = predict.table_files._Csv.add
+
+    def interrupted(sheet, rows):
+        add(sheet, rows)
+        if rows[0][1] == 40:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(predict.table_files._Csv, "add", interrupted)
+    code, output = run(input=["f.mp4"], overlay="true")
+    assert code == 130
+    assert "predictions.csv ends where it was stopped." in output
+    assert pd.read_csv("predictions.csv")["frame"].tolist() == list(range(41))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "f.mp4",
+        "predictions.csv",
+    ]
+
+
+def test_an_interrupt_is_how_a_camera_is_stopped(run, monkeypatch):
+    def frames(number):
+        for index in range(30):
+            if index == 20:
+                signal.raise_signal(signal.SIGINT)
+            yield bright_faces.picture(1)
+
+    monkeypatch.setattr(
+        predict.material,
+        "of_source",
+        lambda source: predict.material.of_things(frames(int(source.name)))[0],
+    )
+    code, output = run(input=["0"])
+    assert (code, "ends where" in output) == (0, False)
+
+
+def test_overlay_and_report_are_written_where_they_are_asked_for(run, tmp_path):
+    save(tmp_path / "in/a.png", 1)
+    save(tmp_path / "in/b.png", 0)
+    (tmp_path / "in/bad.png").write_text("text")
+    (tmp_path / "in/sub").mkdir()
+    bright_faces.film(tmp_path / "in/sub/c.mp4", [0, 1])
+    code, output = run(input=["in"], overlay="seen", report="page/r.html")
+    assert code == 1
+    files = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("seen/**/*.*"))
+    assert files == ["seen/a.jpg", "seen/b.jpg", "seen/sub/c.mp4"]
+    assert "seen: 3 annotated files" in output
+    assert "<html" in (tmp_path / "page/r.html").read_text()
+
+
+def test_the_command_gives_the_scores_of_the_exported_model(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number, content in enumerate(small_models.pngs(5, size=24)):
+        (tmp_path / f"in/{number}.png").write_bytes(content)
+    assert run(input=["in"], aligned=True)[0] == 0
+    one = pd.read_csv("predictions.csv")
+    assert run(input=["in"], aligned=True, batch=1, out="t.jsonl")[0] == 0
+    other = pd.read_json("t.jsonl", lines=True)
+    scores = ["neutral", "AU12", "arousal", "valence_spread"]
+    assert np.allclose(one[scores], other[scores], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        ({}, "Received: none"),
+        ({"input": ["absent.mp4"]}, "absent.mp4, which is no file"),
+        ({"input": ["*.mp4"]}, "where there is no file"),
+        ({"input": ["0"], "overlay": "true"}, "a camera"),
+        ({"input": ["0"], "out": "t.xls"}, "--out must end in"),
+        ({"input": ["0"], "report": "r.pdf"}, "--report must end in .html"),
+        ({"input": ["0"], "smooth": 99.0}, "--smooth must be"),
+        ({"input": ["0"], "detector": "smal"}, "Did you mean 'small'"),
+        ({"input": ["0"], "detector": "mtcnn", "aligned": True}, "--aligned"),
+        ({"input": ["0"], "model": "nowhere"}, "nowhere, which holds no version"),
+        ({"input": ["a.jpg"], "out": "/dev/null/t.csv"}, "--out must be a file"),
+        ({"mode": "serve", "smooth": 1.0}, "--smooth must come with --mode=predict"),
+    ],
+)
+def test_a_wrong_command_is_refused(run, tmp_path, flags, message):
+    save(tmp_path / "a.jpg", 1)
+    code, output = run(**flags)
+    assert code == 2
+    assert message in output.replace("\n", " ")
+
+
+def test_progress_without_a_terminal_is_a_line_with_the_time_left():
+    line = predict.predict_progress._line("predict", 50, 250.0, 10.0)
+    assert line == "predict: 50 of 250 frames, 10.0 a second, 0:00:20 left"
+    line = predict.predict_progress._line("predict", 50, None, 10.0)
+    assert line == "predict: 50 frames, 10.0 a second"
+    assert inputs.expected_frames([]) == 0
