@@ -129,7 +129,7 @@ def test_later_overrides_reach_into_a_discriminator_that_was_set():
         ("adversarial=Linear(0.0, 1.0)", "adversarial must be Adversarial"),
         ("adversarial.weight=0.5", "lies inside None"),
         ("adversarial=Adversarial(-0.5)", "Adversarial.weight must"),
-        ("adversarial=Adversarial('half')", "Adversarial must be given fields"),
+        ("adversarial=Adversarial('half')", "Adversarial.weight must be finite"),
         ("adversarial=Adversary(0.5)", "Did you mean 'Adversarial'"),
         ("metric=abaw2", "Did you mean 'abaw3'"),
         ("pieces=0", "pieces must be at least 1"),
