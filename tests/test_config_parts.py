@@ -25,6 +25,8 @@ from affect_tf.objective.tasks import Expression
 from affect_tf.training.optimizers import Adam
 from affect_tf.training.schedules import Cosine
 from configs import deng2020_rnn
+from configs import jeong2022
+from configs import jeong2022_small
 from configs import sample
 
 
@@ -156,8 +158,10 @@ def test_every_value_of_a_config_fits_the_type_that_its_field_declares():
                 if dataclasses.is_dataclass(each):
                     check(each)
 
-    check(sample.config())
-    check(deng2020_rnn.config())
+    for module in (sample, deng2020_rnn, jeong2022, jeong2022_small):
+        check(module.config())
+    rising = "adversarial=Adversarial(Linear(0.0, 1.0))"
+    check(changed(rising, jeong2022.config()))
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,10 @@
 
 import dataclasses
 import re
-import typing
 
 import pytest
 
 from affect_tf import config_text
-from affect_tf import config_types
 from affect_tf.commands import run_folder
 from affect_tf.data.past import Past
 from affect_tf.data.sources import Source
@@ -129,7 +127,7 @@ def test_later_overrides_reach_into_a_discriminator_that_was_set():
         ("adversarial=Linear(0.0, 1.0)", "adversarial must be Adversarial"),
         ("adversarial.weight=0.5", "lies inside None"),
         ("adversarial=Adversarial(-0.5)", "Adversarial.weight must"),
-        ("adversarial=Adversarial('half')", "Adversarial must be given fields"),
+        ("adversarial=Adversarial('half')", "Adversarial.weight must be finite"),
         ("adversarial=Adversary(0.5)", "Did you mean 'Adversarial'"),
         ("metric=abaw2", "Did you mean 'abaw3'"),
         ("pieces=0", "pieces must be at least 1"),
@@ -168,20 +166,6 @@ def test_what_was_set_is_read_back_from_a_runs_folder(assignments):
     text = run_folder.layout(config)
     assert config_text.read(text, run_folder.CONFIG_MODULES) == config
     assert hash(config) == hash(config_text.read(text, run_folder.CONFIG_MODULES))
-
-
-def test_every_value_fits_the_type_that_its_field_declares():
-    def check(part):
-        hints = typing.get_type_hints(type(part))
-        for field in dataclasses.fields(part):
-            value = getattr(part, field.name)
-            assert config_types.fits(value, hints[field.name]), (field.name, value)
-            for each in value if isinstance(value, tuple) else (value,):
-                if dataclasses.is_dataclass(each):
-                    check(each)
-
-    check(changed([RISING]))
-    check(jeong2022_small.config())
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import tempfile
 import threading
 
 import numpy as np
+from absl import logging
 
 from affect_tf.faces import sound as sound_lib
 
@@ -41,7 +42,7 @@ class DecodedSounds:
     ) -> np.ndarray | None:
         """Returns the sound of a file, int16 [N, channels], mapped from disk.
 
-        A damaged track gives what can be decoded: its pictures are used likewise.
+        A damaged track gives what can be decoded, and a line in the log that says so.
 
         Args:
           path: Of the film.
@@ -62,6 +63,13 @@ class DecodedSounds:
                     self._tracks.move_to_end(key)
                     return self._tracks[key]
             found = sound_lib.read(path, rate, channels)
+            if found is not None and found.problem:
+                logging.warning(
+                    "%s: its sound is damaged (%s): what can be decoded is stored, and "
+                    "silence for the rest.",
+                    path,
+                    found.problem,
+                )
             track = None
             if found is not None and len(found.pcm):
                 track = self._on_disk(found.pcm)

@@ -128,6 +128,25 @@ def picture_track(
     )
 
 
+def first(
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    path: str | os.PathLike[str],
+) -> Decoded:
+    """Returns the first frame that can be decoded: its time is the film's zero.
+
+    Raises:
+      FilmError: If there is none.
+    """
+    frame = next(decoded(container, stream, Damage()), None)
+    if frame is None:
+        raise FilmError(
+            f"A film must have a frame that can be decoded. Received: {path}. "
+            "Check that the file was copied to its end."
+        )
+    return frame
+
+
 def decoded(
     container: av.container.InputContainer, stream: av.VideoStream, damage: Damage
 ) -> Iterator[Decoded]:

@@ -130,13 +130,7 @@ def probe(path: str | os.PathLike[str]) -> Film:
     """
     with film_decoding.opened(path) as container:
         stream = film_decoding.picture_track(container, path)
-        damage = film_decoding.Damage()
-        first = next(film_decoding.decoded(container, stream, damage), None)
-        if first is None:
-            raise FilmError(
-                f"A film must have a frame that can be decoded. Received: {path}. "
-                "Check that the file was copied to its end."
-            )
+        first = film_decoding.first(container, stream, path)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         seconds = film_decoding.stated_seconds(stream)
         if seconds is None:

@@ -15,7 +15,6 @@ import av.error
 import numpy as np
 
 from affect_tf.faces import film_decoding
-from affect_tf.faces.film_decoding import FilmError
 
 #: Stamps that are this far off, in seconds, mean a gap or an overlap. Below it lie the
 #: rounded stamps of many containers (1 ms) and the jitter of live recordings; above it
@@ -103,14 +102,7 @@ def _zero(path: str | os.PathLike[str]) -> float:
     """Returns the film's zero on its container's clock, as `films` has it."""
     with film_decoding.opened(path) as container:
         stream = film_decoding.picture_track(container, path)
-        damage = film_decoding.Damage()
-        first = next(film_decoding.decoded(container, stream, damage), None)
-    if first is None:
-        raise FilmError(
-            f"A film must have a frame that can be decoded. Received: {path}. "
-            "Check that the file was copied to its end."
-        )
-    return first.seconds or 0.0
+        return film_decoding.first(container, stream, path).seconds or 0.0
 
 
 class _Track:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from typing import Any
 
 #: What the columns of a task's logits are, and the losses that read them.
@@ -18,20 +19,25 @@ KINDS = {
 
 def check_not_negative(owner: str, name: str, value: float) -> None:
     """Raises ValueError for a negative or non-finite value."""
-    if not (math.isfinite(value) and value >= 0):
+    if not (_is_finite(value) and value >= 0):
         raise ValueError(
             f"{owner}.{name} must be finite and not negative. "
-            f"Received: {name}={value}. Use 0 to switch its effect off."
+            f"Received: {name}={value!r}. Use 0 to switch its effect off."
         )
 
 
 def check_positive(owner: str, name: str, value: float) -> None:
     """Raises ValueError for anything but a finite, positive value."""
-    if not (math.isfinite(value) and value > 0):
+    if not (_is_finite(value) and value > 0):
         raise ValueError(
             f"{owner}.{name} must be finite and positive. "
-            f"Received: {name}={value}. Use 1 for no effect."
+            f"Received: {name}={value!r}. Use 1 for no effect."
         )
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether it is a number at all, and a finite one."""
+    return isinstance(value, numbers.Real) and math.isfinite(value)
 
 
 def check_kinds(task: Any, *kinds: str) -> None:

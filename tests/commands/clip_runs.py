@@ -74,3 +74,13 @@ def tiny_recurrent() -> ExperimentConfig:
         windows=WINDOWS,
         batch_size=6,
     )
+
+
+def brief_recurrent() -> ExperimentConfig:
+    """The same of one epoch: for what is not about how well it learns."""
+    config = tiny_recurrent()
+    stages = {
+        name: dataclasses.replace(getattr(config, name), epochs=1)
+        for name in ("teacher", "student")
+    }
+    return dataclasses.replace(config, **stages)

@@ -1,4 +1,6 @@
+import contextlib
 import dataclasses
+import io
 import shutil
 
 import pytest
@@ -48,14 +50,19 @@ def run(monkeypatch, capsys, small_folder):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, small_folder):
-    """A workdir with a trained teacher and two students."""
+    """A workdir with a trained teacher and two students, and what each mode said."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(configs.sample, "config", tiny)
         given = {"data": str(small_folder), "workdir": str(folder)}
         for mode in ("teacher", "student"):
-            with flagsaver.flagsaver(mode=mode, num_students=2, **given):
-                assert main.main(["main.py"]) == 0
+            said = io.StringIO()
+            with (
+                flagsaver.flagsaver(mode=mode, num_students=2, **given),
+                contextlib.redirect_stdout(said),
+            ):
+                assert main.main(["main.py"]) == 0, said.getvalue()
+            (folder / f"{mode}.txt").write_text(said.getvalue())
     return folder
 
 

@@ -16,6 +16,7 @@ from affect_tf.data.sample import Sound
 from affect_tf.data.sample import sound_end
 from affect_tf.data.sources import Source
 from affect_tf.labels.taxonomy import ABAW1
+from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.models.backbones import Tiny
 from affect_tf.models.build import Architecture
 from affect_tf.models.fusion import FaceAndSound
@@ -27,7 +28,8 @@ from tests.commands import conftest
 from tests.record_folder import face
 from tests.record_folder import write_records
 
-RATE = 22_050
+#: Samples a second; the second channel is the first one, upside down and at half.
+RATE, CHANNELS = 22_050, 2
 #: The sets of two tasks, which a discriminator tells apart, and that of both.
 SOURCES = (
     Source("va", task="va", keep_shared=False),
@@ -70,8 +72,20 @@ def samples(sound=True, timed=True):
 
 def write_clips(folder, **kinds):
     """Writes them as a data folder, one shard for each set of labels."""
-    stored = {"rate": RATE, "channels": 1} if kinds.get("sound", True) else None
+    stored = {"rate": RATE, "channels": CHANNELS} if kinds.get("sound", True) else None
     return write_records(folder, samples(**kinds), shards=1, sound=stored)
+
+
+def write_film(folder):
+    """Writes a film that nobody has labelled, in no vocabulary, as a data folder."""
+    last = samples()[-1]
+    frames = [Frame(f.image, number=f.number, time=f.time) for f in last.frames]
+    sample = Sample(
+        "film_p0", tuple(frames), "video", "film_p0", split="test", sound=last.sound
+    )
+    taxonomy = Taxonomy("video", (), (), has_va=False)
+    stored = {"rate": RATE, "channels": CHANNELS}
+    return write_records(folder, [sample], taxonomy, shards=1, sound=stored)
 
 
 def _frame(kind, number, valence, time):
@@ -94,7 +108,7 @@ def _tone(last, valence):
     """A tone from the film's start to a time, the higher the better the mood."""
     time = np.arange(sound_end(microseconds(last), RATE)) / RATE
     wave = 8000 * np.sin(2 * np.pi * 300 * 2**valence * time)
-    return Sound(wave.astype("<i2").tobytes())
+    return Sound(np.stack([wave, -wave / 2], axis=1).astype("<i2").tobytes())
 
 
 def tiny_hearing() -> ExperimentConfig:
@@ -113,7 +127,7 @@ def tiny_hearing() -> ExperimentConfig:
             Tiny(),
             image_size=32,
             temporal=FaceAndSound(
-                sound=SoundNet8(width=1, outputs=4),
+                sound=SoundNet8(channels=CHANNELS, width=1, outputs=4),
                 lstm_units=8,
                 lstm_activation="tanh",
                 widths=(16, 8),
@@ -123,7 +137,7 @@ def tiny_hearing() -> ExperimentConfig:
                 batch_norm_momentum=0.9,
             ),
         ),
-        windows=Past(frames=2, spacing=0.2, stride=2),
+        windows=Past(frames=2, spacing=0.2, stride=2, channels=CHANNELS),
         batch_size=4,
         evaluation_batch_size=16,
         taxonomy=None,

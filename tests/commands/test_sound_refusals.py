@@ -17,7 +17,7 @@ from tests.commands.clip_runs import write_clips
 from tests.record_folder import vector
 from tests.record_folder import write_records
 
-BOTH_CHANNELS = ["windows.channels=2", "architecture.temporal.sound.channels=2"]
+ONE_CHANNEL = ["windows.channels=1", "architecture.temporal.sound.channels=1"]
 OTHER_RATE = ["windows.rate=44100", "windows.sound=5.0"]
 TRAINED_ALONG = ["train_cnn=True"]
 
@@ -76,8 +76,8 @@ def refused(here, monkeypatch, capsys):
     [
         ({"data": "silent", "set": TRAINED_ALONG}, "no sound, for {'rate': 22050"),
         ({"data": "untimed", "set": TRAINED_ALONG}, "must have the times of their"),
-        ({"set": BOTH_CHANNELS}, "'channels': 1}, for {'rate': 22050, 'channels': 2}"),
-        ({"set": ["windows.channels=2"]}, "be those of architecture.temporal.sound"),
+        ({"set": ONE_CHANNEL}, "'channels': 2}, for {'rate': 22050, 'channels': 1}"),
+        ({"set": ["windows.channels=1"]}, "be those of architecture.temporal.sound"),
         ({"set": OTHER_RATE}, "for {'rate': 44100"),
         ({"set": ["windows.sound=5.0"]}, "sound must be at least 209,374 samples"),
         ({"set": ["windows.frames=0"]}, "must give just what architecture.temporal"),
@@ -99,6 +99,8 @@ def refused(here, monkeypatch, capsys):
             "of features that all tasks share",
         ),
         ({"data": "seen"}, "without sound_embedding"),
+        ({"data": "seen", "set": TRAINED_ALONG}, "train_cnn must come with clips"),
+        ({"data": "seen", "set": ["sound=layers.npy"]}, "sound must come with clips"),
         ({"mode": "features", "data": "seen", "set": ["cnn=face"]}, "made of pictures"),
         ({"mode": "features", "set": ["seed=1"]}, "networks that it names"),
         ({"mode": "evaluate", "set": ["sound=face"]}, "--set must change what"),

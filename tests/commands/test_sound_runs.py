@@ -230,3 +230,41 @@ def test_task_weights_go_on_where_a_run_was_stopped(trained):
 def test_the_metric_of_the_config_chooses_the_best_epoch(hear, towers):
     state = _state(hear.folder / "voice" / "teacher")
     assert (state["epoch"], state["best_epoch"], state["best"]) == (2, 1, 0.7)
+
+
+def test_a_film_without_labels_is_predicted_frame_by_frame(hear, towers, tmp_path):
+    """Also by a config that has no vocabulary of its own: the run brings it."""
+    film = heard_clips.write_film(tmp_path / "film")
+    run = str(hear.folder / "voice" / "teacher")
+    given = {"mode": "evaluate", "data": film, "split": "test", "out": str(tmp_path)}
+    assert hear(runs=[run], set=[], **given) == 0
+    found = Predictions.load(tmp_path / "predictions.npz")
+    assert found.frame.tolist() == list(range(heard_clips.LENGTHS[-1]))
+    assert found.scores["expr"].shape == (heard_clips.LENGTHS[-1], 7)
+    assert np.ptp(found.scores["va"]) > 0
+    assert not any(mask.any() for mask in found.masks.values())
+
+
+def test_a_run_that_only_hears_is_no_network_of_faces(hear, towers, capsys):
+    run = hear.folder / "voice" / "teacher"
+    assert hear(mode="teacher", set=[f"cnn={run}", "name=blind"]) == 2
+    said = capsys.readouterr().out
+    assert "A CNN must see faces" in said and "Traceback" not in said
+    assert not (hear.folder / "blind" / "teacher").exists()
+
+
+def test_other_towers_in_the_same_folder_want_to_be_asked_for(
+    hear, heard, towers, features, capsys
+):
+    """Those of the features stay, unless they are to be overwritten."""
+    run, other = hear.folder / "hearing" / "towers", hear.folder / "other"
+    before = run_folder.stored_config(run)
+    heard_clips.write_face_run(other, heard)
+    film = heard_clips.write_film(hear.folder / "film")
+    given = {"mode": "features", "data": film, "out": str(hear.folder / "others")}
+    given["set"] = [f"cnn={other}", towers[1]]
+    assert hear(**given) == 2
+    assert "--overwrite" in capsys.readouterr().out
+    assert run_folder.stored_config(run) == before
+    assert hear(overwrite=True, **given) == 0
+    assert run_folder.stored_config(run).cnn == str(other)

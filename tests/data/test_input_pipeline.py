@@ -25,6 +25,12 @@ def faces_in(folder, size=32, **options):
     return Faces(pathlib.Path(folder), Manifest.load(folder), ABAW1, size, **options)
 
 
+@pytest.fixture(scope="module")
+def in_eights(small_folder):
+    """The validation split, 8 faces at a time."""
+    return list(faces_in(small_folder).evaluation("validation", 8))
+
+
 def keys(batch):
     return [key.decode() for key in batch.key.numpy()]
 
@@ -58,9 +64,11 @@ def test_each_pass_of_a_stream_sees_every_sample_of_its_task_once(small_folder):
 def test_a_stream_takes_up_at_any_step_where_it_would_have_been(small_folder):
     faces = faces_in(small_folder)
     augmentation = Augmentation(brightness=0.3)
-    whole = take(faces.training(SOURCES, 12, augmentation, seed=5), 25)
-    for first in (1, 12, 23):
-        resumed = faces.training(SOURCES, 12, augmentation, seed=5, first_step=first)
+    sources, number = SOURCES[:2], 8
+    whole = take(faces.training(sources, number, augmentation, seed=5), 25)
+    # After 12 batches each source begins its second pass.
+    for first in (12, 23):
+        resumed = faces.training(sources, number, augmentation, 5, first_step=first)
         for ours, theirs in zip(take(resumed, 2), whole[first:], strict=False):
             tf.nest.map_structure(np.testing.assert_array_equal, ours, theirs)
 
@@ -70,10 +78,11 @@ def test_streams_differ_by_seed_and_ignore_the_global_one(small_folder):
 
     def order(seed, global_seed):
         tf.keras.utils.set_random_seed(global_seed)
-        return keys(take(faces.training(SOURCES, 24, STILL, seed=seed), 1)[0])
+        return keys(take(faces.training(SOURCES[:1], 24, STILL, seed=seed), 1)[0])
 
-    assert order(1, 0) == order(1, 0)
-    assert order(1, 0) != order(2, 0)
+    first = order(1, 0)
+    assert first == order(1, 5)
+    assert first != order(2, 0)
 
 
 def test_an_epoch_ends_when_the_longest_stream_has_been_seen(small_folder):
@@ -99,11 +108,10 @@ def test_a_source_of_two_tasks_holds_the_samples_that_have_both(small_folder):
         assert not batch.masks["au"].numpy().any()
 
 
-def test_stills_have_the_frame_number_0_and_rows_in_their_order(small_folder):
-    batches = list(faces_in(small_folder).evaluation("validation", 8))
-    rows = np.concatenate([batch.row for batch in batches])
+def test_stills_have_the_frame_number_0_and_rows_in_their_order(in_eights):
+    rows = np.concatenate([batch.row for batch in in_eights])
     np.testing.assert_array_equal(rows, [*range(21), -1, -1, -1])
-    assert not any(batch.frame.numpy().any() for batch in batches)
+    assert not any(batch.frame.numpy().any() for batch in in_eights)
 
 
 def test_a_partly_labelled_au_row_keeps_its_mask_by_unit(small_folder):
@@ -114,7 +122,7 @@ def test_a_partly_labelled_au_row_keeps_its_mask_by_unit(small_folder):
     assert np.delete(masks, column, axis=1).all()
 
 
-@pytest.mark.parametrize("batch_size", [1, 4, 7, 21, 32])
+@pytest.mark.parametrize("batch_size", [4, 21, 32])
 def test_evaluation_sees_each_row_once_at_any_batch_size(small_folder, batch_size):
     seen = collections.Counter()
     for batch in faces_in(small_folder).evaluation("validation", batch_size):
@@ -127,8 +135,8 @@ def test_evaluation_sees_each_row_once_at_any_batch_size(small_folder, batch_siz
     assert set(seen.values()) == {1}
 
 
-def test_labels_stay_with_their_faces(small_folder):
-    for batch in faces_in(small_folder).evaluation("validation", 8):
+def test_labels_stay_with_their_faces(in_eights):
+    for batch in in_eights:
         level = batch.inputs["image"].numpy()[:, 0, 0, 0]
         valence = batch.labels["va"].numpy()[:, 0]
         expected = np.round(127 + 100 * valence)
@@ -165,9 +173,6 @@ def test_clips_are_read_as_single_frames_each_once(tmp_path):
     levels = [int(x) for b in batches for x in b.inputs["image"].numpy()[:, 0, 0, 0]]
     expected = [10 * n + frame for n in range(9) for frame in range(n % 3 + 1)]
     assert sorted(levels[:18]) == sorted(levels[18:]) == expected
-    resumed = take(faces.training(sources, 6, STILL, seed=0, first_step=4), 2)
-    for ours, theirs in zip(resumed, batches[4:], strict=True):
-        np.testing.assert_array_equal(ours.key, theirs.key)
     rows = sum(int(b.weight.numpy().sum()) for b in faces.evaluation("validation", 4))
     assert rows == 2
 

@@ -152,7 +152,8 @@ def test_equal_numbers_draw_every_record_once():
 
 def test_draws_are_proportional_to_the_numbers_over_many_passes():
     weights = np.array([0.1, 0.4, 0.5, 1.0, 3.0], np.float32)
-    mean = np.mean([drawn_from(weights, seed) for seed in range(600)], axis=0)
+    drawn = tf.function(sampling.Draws.of((), (), weights).repeats)
+    mean = np.mean([drawn(tf.constant(n, tf.int64)) for n in range(600)], axis=0)
     np.testing.assert_allclose(mean, weights, atol=0.07)
 
 
@@ -180,8 +181,20 @@ def balanced_folder(tmp_path_factory):
     return folder_of(tmp_path_factory.mktemp("balanced"), samples)
 
 
-def test_a_pass_of_a_stream_is_as_long_as_ever_and_another_each_time(balanced_folder):
-    keys = sum(stream_of(balanced_folder, 30, rows=10), [])
+def small_batches(folder, steps, seed, global_seed, first_step=0):
+    """Fewer rows than a pass has, and a buffer as small, under some global seed."""
+    tf.keras.utils.set_random_seed(global_seed)
+    given = {"first_step": first_step, "shuffle_buffer": 4}
+    return stream_of(folder, steps, rows=4, seed=seed, **given)
+
+
+@pytest.fixture(scope="module")
+def thirty_passes(balanced_folder):
+    return small_batches(balanced_folder, 75, 3, 0)
+
+
+def test_a_pass_of_a_stream_is_as_long_as_ever_and_another_each_time(thirty_passes):
+    keys = sum(thirty_passes, [])
     passes = [collections.Counter(keys[i : i + 10]) for i in range(0, 300, 10)]
     for one in passes:
         assert [one[f"s{i}"] for i in range(5)] == [2, 2, 2, 2, 1]
@@ -196,22 +209,13 @@ def test_a_balanced_epoch_has_the_steps_of_any_other(balanced_folder):
     assert faces_in(balanced_folder).steps_per_epoch((source,), 4) == 3
 
 
-def test_a_balanced_stream_takes_up_where_it_would_have_been(balanced_folder):
-    whole = stream_of(balanced_folder, 20, rows=4, seed=3, shuffle_buffer=4)
-    for first in (2, 9):
-        resumed = stream_of(
-            balanced_folder, 2, rows=4, seed=3, first_step=first, shuffle_buffer=4
-        )
-        assert resumed == whole[first : first + 2]
-
-
-def test_a_balanced_stream_differs_by_seed_and_ignores_the_global_one(balanced_folder):
-    def keys(seed, global_seed):
-        tf.keras.utils.set_random_seed(global_seed)
-        return stream_of(balanced_folder, 3, rows=10, seed=seed)
-
-    assert keys(1, 0) == keys(1, 5)
-    assert keys(1, 0) != keys(2, 0)
+def test_a_balanced_stream_is_that_of_its_seed_alone_and_takes_up_anywhere(
+    balanced_folder, thirty_passes
+):
+    # In the middle of the fourth pass; whatever the global seed is.
+    resumed = small_batches(balanced_folder, 2, 3, 5, first_step=9)
+    assert resumed == thirty_passes[9:11]
+    assert small_batches(balanced_folder, 3, 4, 0) != thirty_passes[:3]
 
 
 def test_a_sample_of_many_draws_comes_in_several_readings(tmp_path):

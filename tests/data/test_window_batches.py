@@ -64,12 +64,20 @@ def clips(features):
     return samples
 
 
-@pytest.fixture(scope="module", params=["pictures", "features"])
-def case(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    found = {}
+    for kind in ("pictures", "features"):
+        samples = clips(kind == "features")
+        folder = write_records(tmp_path_factory.mktemp(kind), samples)
+        found[kind] = samples, faces_in(folder)
+    return found
+
+
+@pytest.fixture(params=["pictures", "features"])
+def case(request, cases):
     """The samples, and a `Faces` that reads them in windows."""
-    samples = clips(request.param == "features")
-    folder = write_records(tmp_path_factory.mktemp(request.param), samples)
-    return samples, faces_in(folder)
+    return cases[request.param]
 
 
 def faces_in(folder, windows=WINDOWS, **options):
@@ -112,8 +120,8 @@ def take(dataset, count):
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
-def test_a_pass_shows_every_window_with_a_label_of_each_task_once(case, source):
-    samples, faces = case
+def test_a_pass_shows_every_window_with_a_label_of_each_task_once(cases, source):
+    samples, faces = cases["features"]
     expected = windows_of(samples, "train", 3, source.tasks)
     assert 0 < len(expected) < len(windows_of(samples, "train", 3))
     assert faces.count(source) == len(expected)
@@ -124,7 +132,12 @@ def test_a_pass_shows_every_window_with_a_label_of_each_task_once(case, source):
     assert shown[: len(expected)] != shown[len(expected) :]
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 4, 9, 12, 64])
+# Of less than a window, of several, of more than all.
+@pytest.mark.parametrize(
+    ("case", "batch_size"),
+    [("pictures", 3), ("pictures", 9), ("features", 12), ("features", 64)],
+    indirect=["case"],
+)
 def test_evaluation_shows_the_windows_of_every_clip_in_order(case, batch_size):
     samples, faces = case
     batches = list(faces.evaluation("validation", batch_size))
@@ -147,8 +160,8 @@ def test_evaluation_shows_the_windows_of_every_clip_in_order(case, batch_size):
     assert len(of_row) == len(frames)
 
 
-def test_a_row_is_the_position_that_the_frame_has_without_windows(case):
-    _, faces = case
+def test_a_row_is_the_position_that_the_frame_has_without_windows(cases):
+    _, faces = cases["features"]
     alone = {}
     for batch in dataclasses.replace(faces, windows=None).evaluation("validation", 5):
         for row, key, frame in zip(batch.row, batch.key, batch.frame, strict=True):
@@ -191,40 +204,40 @@ def test_inputs_keep_time_and_all_else_is_flat_and_0_below_padding(case):
 
 
 @pytest.mark.parametrize(
-    ("windows", "kind"),
-    [(WINDOWS, Stratified()), (WINDOWS, Sequential()), (None, RoundRobin())],
+    ("case", "kind", "windows"),
+    [
+        ("pictures", Stratified(), WINDOWS),
+        ("features", Sequential(), WINDOWS),
+        ("pictures", RoundRobin(), None),
+    ],
+    indirect=["case"],
 )
-def test_a_run_takes_up_at_any_step_under_each_batching(case, kind, windows):
-    _, faces = case
+def test_a_run_shows_its_sources_in_turn_and_takes_up_at_any_step(case, kind, windows):
+    samples, faces = case
     faces = dataclasses.replace(faces, windows=windows, shuffle_buffer=24)
     options = {"augmentation": Augmentation(brightness=0.3), "seed": 5}
-    whole = take(faces.training(SOURCES, 6, **options, batching=kind), 22)
-    for first in (1, 19):
-        resumed = faces.training(SOURCES, 6, **options, first_step=first, batching=kind)
-        for ours, theirs in zip(take(resumed, 2), whole[first:], strict=False):
-            tf.nest.map_structure(np.testing.assert_array_equal, ours, theirs)
-
-
-def test_sequential_epochs_show_each_source_whole_before_the_next(case):
-    samples, faces = case
-    steps = faces.steps_per_epoch(SOURCES, 5, Sequential())
-    whose = [
-        int(batch.source[0])
-        for batch in take(faces.training(SOURCES, 5, STILL, 1, 0, Sequential()), steps)
-    ]
+    whole = take(faces.training(SOURCES, 6, **options, batching=kind), 21)
+    assert faces.steps_per_epoch(SOURCES, 6, kind) < 19  # Not the first epoch.
+    resumed = faces.training(SOURCES, 6, **options, first_step=19, batching=kind)
+    for ours, theirs in zip(take(resumed, 2), whole[19:], strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, ours, theirs)
     counts = [len(windows_of(samples, "train", 3, s.tasks)) for s in SOURCES]
-    assert whose == [n for n in range(3) for _ in range(-(-counts[n] // 5))]
+    expected = {
+        Stratified(): [[0, 0, 1, 1, 2, 2]] * 21,
+        Sequential(): [[n] * 6 for n in range(3) for _ in range(-(-counts[n] // 6))],
+        RoundRobin(): [[step % 3] * 6 for step in range(21)],
+    }[kind]
+    if kind == Sequential():
+        assert faces.steps_per_epoch(SOURCES, 6, kind) == len(expected)
+    for step, batch in enumerate(whole):
+        sources = np.repeat(
+            expected[step % len(expected)], windows.length if windows else 1
+        )
+        np.testing.assert_array_equal(batch.source, sources)
 
 
-def test_a_batch_of_a_turn_is_of_one_source(case):
-    _, faces = case
-    batches = take(faces.training(SOURCES, 2, STILL, 1, batching=RoundRobin()), 6)
-    for step, batch in enumerate(batches):
-        np.testing.assert_array_equal(batch.source, np.full(8, step % 3))
-
-
-def test_without_sharing_the_labels_of_further_tasks_stay(case):
-    _, faces = case
+def test_without_sharing_the_labels_of_further_tasks_stay(cases):
+    _, faces = cases["features"]
     faces = dataclasses.replace(faces, windows=None)
     source = dataclasses.replace(SOURCES[2], keep_shared=False)
     masks = take(faces.training([source], 40, STILL, 0), 1)[0].masks

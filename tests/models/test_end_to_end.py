@@ -44,14 +44,24 @@ def parts(seed=0):
 
 @functools.cache
 def shared():
-    """Parts and a whole that nobody changes, in a graph: tracing takes seconds."""
-    _, below, above = parts()
+    """A network, parts and a whole that nobody changes: tracing takes seconds."""
+    return (*(found := parts()), GRU.end_to_end(*found[1:], train_towers=True))
+
+
+@functools.cache
+def graph():
+    """The same whole in a graph."""
     signature = {
         "image": tf.TensorSpec((None, None, 32, 32, 3), tf.uint8),
         "present": tf.TensorSpec((None, None), tf.bool),
     }
-    whole = GRU.end_to_end(below, above, train_towers=True)
-    return below, above, tf.function(whole, input_signature=[signature])
+    return tf.function(shared()[3], input_signature=[signature])
+
+
+@functools.cache
+def frozen():
+    """A network, parts and a whole that does not train the network."""
+    return (*(found := parts()), GRU.end_to_end(*found[1:], train_towers=False))
 
 
 def clips(padding=0, seed=0):
@@ -77,7 +87,7 @@ def assert_same(found, expected, rows=slice(None)):
 
 
 def test_an_embedder_gives_the_layer_that_the_logits_stand_on():
-    cnn, below, _ = parts()
+    cnn, below, *_ = shared()
     faces = {"image": clips()["image"][0]}
     vectors, logits = below(faces), cnn(faces)
     assert list(vectors) == ["expr_embedding", "va_embedding"]
@@ -89,103 +99,106 @@ def test_an_embedder_gives_the_layer_that_the_logits_stand_on():
 
 
 def test_an_embedder_shares_its_layers_with_the_network():
-    cnn, below, _ = parts()
+    cnn, another = network(), network(seed=1)
+    below = GRU.embedder(cnn, tasks=NUM_LOGITS)
     faces = {"image": clips()["image"][0]}
     before = below(faces)["va_embedding"].numpy()
-    cnn.set_weights(network(seed=1).get_weights())
+    cnn.set_weights(another.get_weights())
     after = below(faces)["va_embedding"].numpy()
     assert not np.allclose(before, after)
-    other = GRU.embedder(network(seed=1), tasks=["va"])
+    other = GRU.embedder(another, tasks=["va"])
     np.testing.assert_allclose(after, other(faces)["va_embedding"], rtol=1e-5)
 
 
 def test_a_network_without_an_embedding_is_refused():
     with pytest.raises(ValueError, match="no layer 'au_embedding' in 'affect'"):
-        GRU.embedder(network(), tasks=["au"])
+        GRU.embedder(shared()[0], tasks=["au"])
 
 
 def test_the_whole_is_its_parts_one_after_the_other():
-    below, above, whole = shared()
+    _, below, above, _ = shared()
     batch = clips()
     vectors = {name: np.zeros((3, 3, 6), np.float32) for name in below.output}
     for window, frame in zip(*np.nonzero(PRESENT), strict=True):
         alone = below({"image": batch["image"][window, frame][None]})
         for name, vector in alone.items():
             vectors[name][window, frame] = vector[0]
-    assert_same(whole(batch), above({**vectors, "present": PRESENT}))
+    assert_same(graph()(batch), above({**vectors, "present": PRESENT}))
 
 
 def test_both_parts_are_found_by_name_and_loaded_apart(tmp_path):
-    _, below, above = parts()
-    whole = GRU.end_to_end(below, above, train_towers=True)
+    _, below, above, whole = shared()
     assert whole.get_layer("affect_embedder") is below
     assert whole.get_layer("affect_sequence") is above
-    expected = whole(clips())
+    expected = graph()(clips())
     paths = [
         tf.train.Checkpoint(model=part).write(str(tmp_path / part.name))
         for part in (below, above, whole)
     ]
     _, lower, upper = parts(seed=1)
     other = GRU.end_to_end(lower, upper, train_towers=False)
+    run, start = tf.function(other), other.get_weights()
     for part, path in zip((lower, upper), paths, strict=False):
         tf.train.Checkpoint(model=part).read(path).assert_consumed()
-    assert_same(other(clips()), expected)
-    third = GRU.end_to_end(*parts(seed=2)[1:], train_towers=False)
-    tf.train.Checkpoint(model=third).read(paths[2]).assert_consumed()
-    assert_same(third(clips()), expected)
+    assert_same(run(clips()), expected)
+    other.set_weights(start)
+    tf.train.Checkpoint(model=other).read(paths[2]).assert_consumed()
+    assert_same(run(clips()), expected)
 
 
 def test_a_saved_whole_gives_the_same_logits(tmp_path):
-    whole = GRU.end_to_end(*parts()[1:], train_towers=False)
+    whole = frozen()[3]
     whole.save(tmp_path / "model.keras")
     loaded = tf.keras.models.load_model(tmp_path / "model.keras")
-    assert_same(loaded(clips(), training=True), whole(clips()))
+    assert_same(loaded(clips(), training=True), graph()(clips()))
 
 
 def test_a_picture_in_the_padding_changes_no_frame_that_is_there():
-    whole = shared()[2]
+    whole = graph()
     for noise in (128, 255):
         assert_same(whole(clips(noise)), whole(clips()), PRESENT.ravel())
 
 
 def test_a_batch_of_padding_alone_is_finite():
-    whole = shared()[2]
+    whole = graph()
     logits = whole({**clips(), "present": np.zeros_like(PRESENT)})
     assert all(np.isfinite(value).all() for value in logits.values())
     assert {value.shape[0] for value in logits.values()} == {9}
 
 
 def test_a_frozen_network_is_in_inference_mode_while_the_rest_trains():
-    cnn, below, above = parts()
-    whole = GRU.end_to_end(below, above, train_towers=False)
-    expected, before = whole(clips()), running_statistics(whole)
+    cnn, _, above, whole = frozen()
+    expected, before = graph()(clips()), running_statistics(whole)
     assert len(before) == 2 * (2 + 2 * 2)
     names = {variable.ref() for variable in whole.trainable_variables}
     assert names == {variable.ref() for variable in above.trainable_variables}
     cnn.trainable = True  # Its layers are shared: another may thaw them.
-    step = tf.function(lambda batch: whole(batch, training=True))
-    assert_same(step(clips()), expected)
+    try:
+        assert_same(whole(clips(), training=True), expected)
+    finally:
+        cnn.trainable = False
     for value, found in zip(before, running_statistics(whole), strict=True):
         np.testing.assert_array_equal(found, value)
 
 
 def test_a_trained_network_learns_and_no_padding_moves_its_statistics():
-    cnn, below, above = parts()
-    whole = GRU.end_to_end(below, above, train_towers=True)
+    cnn, below, above, whole = shared()
     start = whole.get_weights()
-    with tf.GradientTape() as tape:
-        logits = whole(clips(255), training=True)
-        loss = tf.add_n([tf.reduce_sum(value**2) for value in logits.values()])
-    gradients = tape.gradient(loss, whole.trainable_variables)
+    try:
+        with tf.GradientTape() as tape:
+            logits = whole(clips(255), training=True)
+            loss = tf.add_n([tf.reduce_sum(value**2) for value in logits.values()])
+        gradients = tape.gradient(loss, whole.trainable_variables)
+        moved = running_statistics(below)
+        whole.set_weights(start)
+        below({"image": clips()["image"][PRESENT]}, training=True)
+        expected = running_statistics(below)
+    finally:
+        whole.set_weights(start)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
     inside = len(below.trainable_variables)
     assert inside == len(cnn.trainable_variables) - 2 * len(NUM_LOGITS)
     assert len(gradients) == inside + len(above.trainable_variables)
-    moved = running_statistics(below)
-    whole.set_weights(start)
-    below({"image": clips()["image"][PRESENT]}, training=True)
-    expected = running_statistics(below)
-    whole.set_weights(start)
     for found, value, old in zip(
         moved, expected, running_statistics(below), strict=True
     ):
@@ -194,7 +207,7 @@ def test_a_trained_network_learns_and_no_padding_moves_its_statistics():
 
 
 def test_windows_of_any_length_fit():
-    whole = shared()[2]
+    whole = graph()
     batch = clips()
     longer = {
         "image": np.concatenate([batch["image"], batch["image"]], axis=1),

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from absl import logging
 
 from affect_tf.faces import sound as sound_lib
 from affect_tf.faces.sound import FilmSound
@@ -66,3 +67,15 @@ def test_what_was_not_asked_for_longest_gives_way_and_who_holds_it_keeps_it(deco
     np.testing.assert_array_equal(first, 1)
     folder = pathlib.Path(first.filename).parent
     assert len(list(folder.iterdir())) == 2
+
+
+def test_a_damaged_track_is_said_once_with_its_film(monkeypatch, caplog):
+    damaged = FilmSound(np.zeros([1000, 1], np.int16), 0.0, "it ends after 1 s of 9")
+    monkeypatch.setattr(sound_lib, "read", lambda *_: damaged)
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    store = DecodedSounds()
+    for _ in range(3):
+        assert len(store.read("films/a.mp4", "", 22_050, 1)) == 1000
+    (record,) = caplog.records
+    said = record.getMessage()
+    assert "films/a.mp4" in said and "it ends after 1 s of 9" in said

@@ -1,5 +1,7 @@
 """A batch that is seen piece by piece trains as the whole batch does."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +17,21 @@ ALL_SETS = ("va", "expr", "au", "mtl") * (towers.ROWS // 4)
 SETS = {"va": ("va",) * towers.ROWS, "all": ALL_SETS}
 
 
+@functools.cache
+def shared(norm=False):
+    """A trainer in 3 pieces, and its first weights: tracing takes seconds."""
+    trainer = towers.trainer(towers.end_to_end(norm), 3)
+    return trainer, trainer.model.get_weights()
+
+
+def in_pieces(norm=False, rate=1.0):
+    """That trainer, as new."""
+    trainer, weights = shared(norm)
+    trainer.model.set_weights(weights)
+    trainer.optimizer.learning_rate.assign(rate)
+    return trainer
+
+
 def step(trainer, batch):
     """Makes a step; returns its figures and the move of every weight by its name."""
     before = [v.numpy() for v in trainer.model.trainable_variables]
@@ -22,6 +39,28 @@ def step(trainer, batch):
     after = trainer.model.trainable_variables
     moves = {v.name: v.numpy() - old for v, old in zip(after, before, strict=True)}
     return log.losses, moves
+
+
+def whole_step(trainer, batch):
+    """The same outside a graph, of a whole batch: what pieces are held against."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        return step(trainer, batch)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def objective_of(trainer, outputs, batch):
+    logits = dict(outputs)
+    scores = logits.pop(adversary.DISCRIMINATOR)
+    return trainer.objective(
+        logits,
+        batch.labels,
+        batch.masks,
+        batch.weight,
+        source=batch.source,
+        source_logits=scores,
+    )
 
 
 def assert_same(found, expected, tolerance=1e-5):
@@ -38,13 +77,12 @@ def assert_below_moved(moves):
         assert np.abs(moves[name]).max() > 1e-3, name
 
 
-@pytest.mark.parametrize(("sets", "pieces"), [("va", 3), ("all", 2)])
-def test_a_teacher_makes_the_step_of_the_whole_batch(sets, pieces):
+@pytest.mark.parametrize("sets", SETS)
+def test_a_teacher_makes_the_step_of_the_whole_batch(sets):
     """Whose CCC is of all rows: that of no piece."""
     batch = towers.batch(SETS[sets])
-    losses, moves = step(towers.trainer(towers.end_to_end(), 1), batch)
-    in_pieces = towers.trainer(towers.end_to_end(), pieces)
-    found, moved = step(in_pieces, batch)
+    losses, moves = whole_step(towers.trainer(towers.end_to_end(), 1), batch)
+    found, moved = step(in_pieces(), batch)
     assert_same(found, losses)
     assert_same(moved, moves)
     assert_below_moved(moves)
@@ -52,15 +90,19 @@ def test_a_teacher_makes_the_step_of_the_whole_batch(sets, pieces):
 
 
 def test_one_piece_alone_would_have_another_ccc():
-    model, batch = towers.end_to_end(), towers.batch()
-    trainer = towers.trainer(model, 1, rate=0.0)
-    whole, _ = step(trainer, batch)
-    parts = []
-    for index in range(3):
-        part = slice(4 * index, 4 * index + 4)
-        of_part = tf.nest.map_structure(lambda each, part=part: each[part], batch)
-        parts.append(step(trainer, of_part)[0]["va/supervised"])
-    assert abs(np.mean(parts) - whole["va/supervised"]) > 1e-2
+    trainer, batch = in_pieces(), towers.batch()
+    # No row has a part in what is said of another.
+    outputs = dict(trainer.model(batch.inputs, training=True))
+
+    def addend(first, size):
+        part = tf.nest.map_structure(
+            lambda each: each[first : first + size],
+            (outputs, batch._replace(inputs={})),
+        )
+        return float(objective_of(trainer, *part).addends["va/supervised"])
+
+    parts = [addend(first, 4) for first in (0, 4, 8)]
+    assert abs(np.mean(parts) - addend(0, towers.ROWS)) > 1e-2
 
 
 def test_a_student_makes_the_same_step_beside_the_same_teacher():
@@ -71,7 +113,8 @@ def test_a_student_makes_the_same_step_beside_the_same_teacher():
         # Other statistics than those of a new model.
         for number in range(3):
             teacher(towers.inputs(number + 5), training=True)
-        return step(towers.trainer(towers.end_to_end(), pieces, teacher), batch)
+        make = whole_step if pieces == 1 else step
+        return make(towers.trainer(towers.end_to_end(), pieces, teacher), batch)
 
     (losses, moves), (found, moved) = steps(1), steps(4)
     # A student's loss is ten times a teacher's, and more.
@@ -80,13 +123,12 @@ def test_a_student_makes_the_same_step_beside_the_same_teacher():
     assert losses["expr/distilled"] > 0
 
 
-@pytest.mark.parametrize("norm", [False, True])
-def test_a_teacher_in_pieces_gives_the_same_soft_logits(norm):
-    model, given = towers.end_to_end(norm), towers.inputs()
+def test_a_teacher_in_pieces_gives_the_same_soft_logits():
+    model, given = towers.end_to_end(norm=True), towers.inputs()
     model(towers.inputs(3), training=True)
     before = [v.numpy() for v in model.weights]
-    in_pieces = InPieces(towers.PART, towers.end_to_end(seed=1), 4)
-    found = tf.function(in_pieces.infer)(model, given)
+    forward = InPieces(towers.PART, towers.end_to_end(seed=1), 4)
+    found = tf.function(forward.infer)(model, given)
     expected = Whole(model).infer(model, given)
     assert_same(dict(sorted(found.items())), dict(sorted(expected.items())))
     for old, value in zip(before, model.weights, strict=True):
@@ -99,19 +141,18 @@ def test_several_optimizers_make_the_steps_of_their_own_losses():
     def steps(pieces, sets):
         model = towers.end_to_end(num_sources=0)
         trainer = towers.trainer(model, pieces, separate_optimizers=True)
-        return *step(trainer, towers.batch(sets)), trainer
+        make = whole_step if pieces == 1 else step
+        return *make(trainer, towers.batch(sets)), trainer
 
-    for sets in (("va", "expr") * 6,):
-        losses, moves, trainer = steps(1, sets)
-        found, moved, in_pieces = steps(3, sets)
-        assert_same(found, losses)
-        assert_same(moved, moves)
-        assert_below_moved(moves)
-        for task, optimizer in trainer.optimizer.items():
-            made = int(in_pieces.optimizer[task].iterations)
-            assert (
-                made == int(optimizer.iterations) == int(task in sets or "mtl" in sets)
-            )
+    sets = ("va", "expr") * 6
+    losses, moves, trainer = steps(1, sets)
+    found, moved, parted = steps(3, sets)
+    assert_same(found, losses)
+    assert_same(moved, moves)
+    assert_below_moved(moves)
+    for task, optimizer in trainer.optimizer.items():
+        made = int(parted.optimizer[task].iterations)
+        assert made == int(optimizer.iterations) == int(task in sets)
 
 
 def test_float16_gradients_are_scaled_up_through_the_pieces_and_back():
@@ -119,11 +160,12 @@ def test_float16_gradients_are_scaled_up_through_the_pieces_and_back():
         model = towers.end_to_end(policy="mixed_float16")
         trainer = towers.trainer(model, pieces)
         assert trainer.loss_scale == 2**15
-        return *step(trainer, towers.batch()), trainer
+        make = whole_step if pieces == 1 else step
+        return *make(trainer, towers.batch()), trainer
 
     losses, moves, whole = steps(1)
-    found, moved, in_pieces = steps(3)
-    assert whole.loss_scale == in_pieces.loss_scale == 2**15
+    found, moved, parted = steps(3)
+    assert whole.loss_scale == parted.loss_scale == 2**15
     assert_same(found, losses, 3e-3)
     assert_same(moved, moves, 3e-3)
     assert_below_moved(moves)
@@ -134,16 +176,15 @@ def statistics(model):
     return {v.name: v.numpy() for v in below}
 
 
-@pytest.mark.parametrize("pieces", [3])
-def test_statistics_move_once_a_piece_and_a_step(pieces):
+def test_statistics_move_once_a_piece_and_a_step():
     """Though each piece is seen twice. Of what is not there, none has a part."""
-    trainer = towers.trainer(towers.end_to_end(norm=True), pieces, rate=0.0)
+    trainer = in_pieces(norm=True, rate=0.0)
     alone = towers.end_to_end(norm=True)
     start = statistics(alone)
     for seed in range(2):
         trainer.train_step(towers.batch(seed=seed, padding=255))
         given = towers.inputs(seed)
-        size = towers.ROWS // pieces
+        size = towers.ROWS // 3
         for first in range(0, towers.ROWS, size):
             part = {name: value[first : first + size] for name, value in given.items()}
             towers.PART.see(alone.get_layer(EMBEDDER), part, training=True)
@@ -154,7 +195,7 @@ def test_statistics_move_once_a_piece_and_a_step(pieces):
 
 def test_with_batch_norm_the_gradient_is_that_of_the_normalised_pieces():
     batch, pieces = towers.batch(), 3
-    _, moved = step(towers.trainer(towers.end_to_end(norm=True), pieces), batch)
+    _, moved = step(in_pieces(norm=True), batch)
     model = towers.end_to_end(norm=True)
     below, above = (model.get_layer(name) for name in (EMBEDDER, "affect_sequence"))
     given = {name: tf.split(value, pieces) for name, value in batch.inputs.items()}
@@ -165,16 +206,7 @@ def test_with_batch_norm_the_gradient_is_that_of_the_normalised_pieces():
         ]
         vectors = {name: tf.concat([s[name] for s in seen], 0) for name in seen[0]}
         outputs = dict(above(vectors, training=True))
-        scores = outputs.pop(adversary.DISCRIMINATOR)
-        objective = towers.trainer(model, 1).objective
-        report = objective(
-            outputs,
-            batch.labels,
-            batch.masks,
-            batch.weight,
-            source=batch.source,
-            source_logits=scores,
-        )
+        report = objective_of(in_pieces(norm=True), outputs, batch)
     variables = model.trainable_variables
     gradients = tape.gradient(report.total, variables)
     expected = {v.name: -g for v, g in zip(variables, gradients, strict=True)}
@@ -196,7 +228,6 @@ def test_windows_of_frames_are_cut_into_pieces_as_whole_windows():
         "present": tf.range(5) < tf.constant([[5], [3], [1], [4]]),
     }
 
-    @tf.function
     def gradients(forward):
         with tf.GradientTape() as tape:
             outputs = forward.outputs(tape, given)
@@ -204,7 +235,7 @@ def test_windows_of_frames_are_cut_into_pieces_as_whole_windows():
         found = forward.differentiate(tape)(loss, model.trainable_variables)
         return outputs["va"], found
 
-    outputs, found = gradients(InPieces(gru, model, 2))
+    outputs, found = tf.function(gradients)(InPieces(gru, model, 2))
     expected, wanted = gradients(Whole(model))
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
     for one, other in zip(found, wanted, strict=True):

@@ -1,6 +1,7 @@
 """One optimizer a task on shared layers: the "shared backbone" of Thinh et al. 2021."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -78,6 +79,36 @@ def weights(one):
     return {v.name: v.numpy() for v in one.model.trainable_variables}
 
 
+def eagerly(call, *arguments):
+    """Calls outside a graph: what need not be compiled is not traced for seconds."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        return call(*arguments)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@functools.cache
+def compiled():
+    """A trainer, and its first state: tracing takes seconds."""
+    one = trainer()
+    return one, [(v, v.numpy()) for v in states(one)]
+
+
+def states(one):
+    """Everything that a step changes."""
+    optimizers = [v for each in one.optimizer.values() for v in each.variables]
+    return [*one.model.variables, *optimizers, one.step]
+
+
+def anew():
+    """The same trainer as it was at first."""
+    one, start = compiled()
+    for variable, value in start:
+        variable.assign(value)
+    return one
+
+
 def moves(one, *batches):
     before = weights(one)
     for each in batches:
@@ -86,17 +117,19 @@ def moves(one, *batches):
 
 
 def test_every_task_moves_the_shared_layers_by_a_step_of_its_own():
-    both = moves(trainer(), batch())
-    alone = [moves(trainer((task,), separate=False), batch()) for task in TASKS]
+    both = eagerly(moves, trainer(), batch())
+    alone = [
+        eagerly(moves, trainer((task,), separate=False), batch()) for task in TASKS
+    ]
     for name, move in both.items():
         expected = sum(each[name] for each in alone)
         np.testing.assert_allclose(move, expected, atol=2e-6, err_msg=name)
-    shared = moves(trainer(separate=False), batch())
+    shared = eagerly(moves, trainer(separate=False), batch())
     assert any(np.abs(both[name] - shared[name]).max() > 1e-4 for name in both)
 
 
 def test_a_task_without_a_label_in_the_batch_makes_no_step():
-    one = trainer()
+    one = anew()
     one.train_step(batch())  # From here on both have momentum.
     moved = moves(one, batch(au=False, seed=1))
     for name, move in moved.items():
@@ -109,14 +142,14 @@ def test_a_task_without_a_label_in_the_batch_makes_no_step():
 
 
 def test_a_task_leaves_the_heads_of_others_alone_with_weight_decay_too():
-    moved = moves(trainer(decay=10.0), batch(au=False))
+    moved = eagerly(moves, trainer(decay=10.0), batch(au=False))
     for name, move in moved.items():
         assert np.any(move) != name.startswith("au"), name
 
 
 def test_a_task_that_is_only_distilled_makes_its_step():
     one = trainer(mix=STUDENT, teacher=model())
-    moves(one, batch(au=False))
+    eagerly(moves, one, batch(au=False))
     assert int(one.optimizer["au"].iterations) == 1
 
 
@@ -125,18 +158,20 @@ def test_each_optimizer_has_the_norm_of_its_own_gradient():
         (log,) = one.run(iter([each]), 1, 1)
         return log.losses
 
-    both = figures(trainer(), batch())
-    alone = [figures(trainer((task,), separate=False), batch()) for task in TASKS]
+    both = figures(anew(), batch())
+    alone = [
+        eagerly(figures, trainer((task,), separate=False), batch()) for task in TASKS
+    ]
     for task, of_task in zip(TASKS, alone, strict=True):
         norm = both[f"gradient_norm/{task.name}"]
         assert norm == pytest.approx(of_task["gradient_norm"], rel=1e-4)
     assert "gradient_norm" not in both
     # A task without a label has no gradient.
-    assert figures(trainer(), batch(au=False))["gradient_norm/au"] == 0.0
+    assert figures(anew(), batch(au=False))["gradient_norm/au"] == 0.0
 
 
 def test_the_learning_rate_follows_the_run_and_not_the_steps_of_a_task():
-    one = trainer()
+    one = anew()
     for number in range(10):
         one.train_step(batch(au=number % 2 == 0, seed=number))
     # The last step of each was number 9, and 8; the units made 5 steps in all.
@@ -149,13 +184,13 @@ def test_the_learning_rate_follows_the_run_and_not_the_steps_of_a_task():
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path):
     script = [batch(au=n % 3 > 0, expr=n % 2 > 0, seed=n) for n in range(6)]
-    whole, first, second = trainer(), trainer(), trainer()
-    moves(whole, *script)
+    first, second = anew(), trainer()
     moves(first, *script[:3])
     checkpoints.Checkpoints(tmp_path, first, checkpoints.RunState()).save_latest()
+    moves(first, *script[3:])
     assert checkpoints.Checkpoints(tmp_path, second, checkpoints.RunState()).resume()
     moves(second, *script[3:])
-    for name, value in weights(whole).items():
+    for name, value in weights(first).items():
         np.testing.assert_array_equal(value, weights(second)[name], err_msg=name)
 
 

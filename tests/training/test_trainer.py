@@ -1,3 +1,6 @@
+import functools
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -46,12 +49,44 @@ def trainer(mix=TEACHER, teacher=None, policy="float32", rate=1e-3, **optimizer)
     )
 
 
-@pytest.fixture
+@functools.cache
+def compiled(mix=TEACHER):
+    """A trainer, with a teacher where it is to distil, and its first state."""
+    teacher = None if mix is TEACHER else model(seed=1)
+    one = trainer(mix, teacher, rate=1e-2)
+    return one, [(v, v.numpy()) for v in states(one)]
+
+
+def states(one):
+    """Everything that a step changes."""
+    return [*one.model.variables, *one.optimizer.variables, one.step]
+
+
+def anew(mix=TEACHER):
+    """The same trainer as it was at first: tracing another takes seconds."""
+    one, start = compiled(mix)
+    for variable, value in start:
+        variable.assign(value)
+    return one
+
+
+def eagerly(call):
+    """Calls outside a graph: what need not be compiled is not traced for seconds."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        return call()
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
 def batches(small_folder):
+    """Gives the same batches in the same order, again and again."""
     faces = Faces(small_folder, Manifest.load(small_folder), ABAW1, 32)
     sources = tuple(Source(task, task=task) for task in ("expr", "au", "va"))
     still = Augmentation(0.0, False)
-    return lambda: iter(faces.training(sources, 12, still, seed=0))
+    found = list(faces.training(sources, 12, still, seed=0).take(12))
+    return lambda: itertools.cycle(found)
 
 
 def totals(logs):
@@ -60,12 +95,12 @@ def totals(logs):
 
 def test_the_loss_falls_on_a_few_faces(batches):
     batch = next(batches())
-    logs = list(trainer(rate=1e-2).run(iter([batch] * 30), 30, log_every=1))
+    logs = list(anew().run(iter([batch] * 30), 30, log_every=1))
     assert totals(logs)[-1] < 0.6 * totals(logs)[0]
 
 
 def test_a_log_names_every_addend_and_they_sum_to_the_total(batches):
-    student = trainer(STUDENT, teacher=model(seed=1))
+    student = anew(STUDENT)
     (log,) = student.run(batches(), 2, log_every=5)
     addends = {
         f"{t}/{k}" for t in ("expr", "au", "va") for k in ("supervised", "distilled")
@@ -79,24 +114,23 @@ def test_a_log_names_every_addend_and_they_sum_to_the_total(batches):
 
 
 def test_the_teacher_stays_as_it_was(batches):
-    teacher = model(seed=1)
-    before = [value.copy() for value in teacher.get_weights()]
-    list(trainer(STUDENT, teacher).run(batches(), 4, log_every=4))
-    for old, new in zip(before, teacher.get_weights(), strict=True):
+    student = anew(STUDENT)
+    before = [value.copy() for value in student.teacher.get_weights()]
+    list(student.run(batches(), 4, log_every=4))
+    for old, new in zip(before, student.teacher.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
 def test_the_teacher_sees_the_same_faces_without_dropout_or_batch_statistics(batches):
-    teacher = model(seed=1)
-    student = trainer(STUDENT, teacher)
+    student = anew(STUDENT)
     batch = next(batches())
-    expected = teacher(batch.inputs, training=False)
+    expected = student.teacher(batch.inputs, training=False)
     for task, logits in student._soft_logits(batch).items():
         np.testing.assert_array_equal(logits, expected[task])
 
 
 def test_the_step_is_traced_once(batches):
-    one = trainer()
+    one = anew()
     list(one.run(batches(), 3, log_every=3))
     assert one.train_step.experimental_get_tracing_count() == 1
 
@@ -104,7 +138,7 @@ def test_the_step_is_traced_once(batches):
 def test_a_label_that_is_not_a_number_never_reaches_a_weight(batches):
     batch = next(batches())
     labels = batch.labels | {"va": tf.fill([12, 2], np.nan)}
-    one = trainer()
+    one = anew()
     before = one.model.trainable_variables[0].numpy()
     with pytest.raises(
         NonFiniteLossError, match=r"va/supervised of face\d+, .* step 1"
@@ -118,21 +152,22 @@ def test_a_masked_label_that_is_not_a_number_changes_nothing(batches):
     batch = next(batches())
     hidden = tf.where(batch.masks["va"][:, tf.newaxis] > 0, batch.labels["va"], np.nan)
     poisoned = batch._replace(labels=batch.labels | {"va": hidden})
-    clean, same = trainer(), trainer()
-    list(clean.run(iter([batch]), 1, log_every=1))
-    list(same.run(iter([poisoned]), 1, log_every=1))
-    for ours, theirs in zip(
-        clean.model.get_weights(), same.model.get_weights(), strict=True
-    ):
+    weights = []
+    for each in (batch, poisoned):
+        one = anew()
+        start = one.model.get_weights()
+        list(one.run(iter([each]), 1, log_every=1))
+        weights.append(one.model.get_weights())
+        assert not np.array_equal(start[0], weights[-1][0])
+    for ours, theirs in zip(*weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision_has_the_loss_of_full_precision(batches, policy):
-    full = list(trainer(STUDENT, model(1)).run(batches(), 1, log_every=1))
-    half = list(
-        trainer(STUDENT, model(1, policy), policy).run(batches(), 1, log_every=1)
-    )
+    full = list(anew(STUDENT).run(batches(), 1, log_every=1))
+    one = trainer(STUDENT, model(1, policy), policy)
+    half = eagerly(lambda: list(one.run(batches(), 1, log_every=1)))
     np.testing.assert_allclose(totals(half), totals(full), rtol=1e-2)
 
 
@@ -149,7 +184,7 @@ def test_float16_lowers_its_scale_after_an_overflow_and_goes_on(batches):
 def test_weight_decay_leaves_biases_and_batch_norm_alone(batches):
     plain, decayed = trainer(rate=1e-9), trainer(rate=1e-9, weight_decay=1e7)
     for one in (plain, decayed):
-        list(one.run(batches(), 1, log_every=1))
+        eagerly(lambda one=one: list(one.run(batches(), 1, log_every=1)))
     for a, b in zip(
         plain.model.trainable_variables, decayed.model.trainable_variables, strict=True
     ):
