@@ -1,6 +1,10 @@
 """Fixtures shared by the whole suite."""
 
+import os
 import pathlib
+
+# Two workers share the cores: more threads in each would only wait for each other.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import affect_tf  # noqa: F401  isort: skip  (chooses the Keras 2 API first)
 

@@ -38,16 +38,20 @@ def run_of(session: Session, overwrite: bool = False) -> pathlib.Path:
     config, run = session.config, session.run(_NAME)
     manifest = session.faces.manifest
     config = dataclasses.replace(config, student=None, precision="float32")
-    model = new_models.new_model(config, "float32", config.seed, manifest.features)
 
     def waiting() -> None:
         session.say(f"Another process writes {run}; waiting for it to end")
 
     with run_lock.alone(run.with_name(f".{run.name}.lock"), waiting):
+        model = None
+        if overwrite or not checkpoints.has_best(run):
+            # Before anything is written or taken away: they may not fit.
+            seed, features = config.seed, manifest.features
+            model = new_models.new_model(config, "float32", seed, features)
         if overwrite:
             run_folder.discard(run)
         run_folder.claim(run, config, digests(config), manifest)
-        if not checkpoints.has_best(run):
+        if model is not None:
             checkpoints.save_weights(model, run)
     return run
 

@@ -8,6 +8,7 @@ from absl.testing import flagsaver
 
 import configs.sample
 import main
+from affect_tf.commands import run_lock
 from affect_tf.config import ExperimentConfig
 from affect_tf.data.manifest import Manifest
 from affect_tf.models.backbones import Tiny
@@ -49,12 +50,24 @@ def run(monkeypatch, capsys, small_folder):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, small_folder):
+def trained(tmp_path_factory, small_folder, worker_id):
     """A workdir with a trained teacher and two students, and what each mode said."""
-    folder = tmp_path_factory.mktemp("runs")
+    own = tmp_path_factory.mktemp("runs") / "trained"
+    if worker_id == "master":
+        return _train(own, small_folder)
+    # It takes long: one worker does it, and each has a copy to write into.
+    shared = tmp_path_factory.getbasetemp().parent / "trained"
+    with run_lock.alone(shared.with_suffix(".lock"), lambda: None):
+        if not shared.exists():
+            _train(own, small_folder).rename(shared)
+    return shutil.copytree(shared, own)
+
+
+def _train(folder, data):
+    folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(configs.sample, "config", tiny)
-        given = {"data": str(small_folder), "workdir": str(folder)}
+        given = {"data": str(data), "workdir": str(folder)}
         for mode in ("teacher", "student"):
             said = io.StringIO()
             with (
