@@ -28,6 +28,8 @@ import numpy as np
 from absl import app
 from absl import flags
 
+from benchmarks import served as served_lib
+
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Folder of a SavedModel.", required=True)
 flags.DEFINE_string("faces", None, "Folder of pictures, searched for JPEG and PNG.")
@@ -137,16 +139,7 @@ def ask():
 
 def served():
     """Returns what the clients measured, asking a server of its own process."""
-    command = [sys.executable, "main.py", "--mode=serve", "--port=0"]
-    command.append(f"--model={FLAGS.model}")
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        port = None
-        for line in server.stdout:
-            if match := re.search(r"listening on http://127.0.0.1:(\d+)", line):
-                port = match.group(1)
-            if "is ready" in line:
-                break
+    with served_lib.server(FLAGS.model) as port:
         names = ("model", "faces", "seconds", "pictures", "protocol")
         same = [f"--{name}={FLAGS[name].value}" for name in names]
         same.append(f"--clients={','.join(FLAGS.clients)}")
@@ -158,7 +151,7 @@ def served():
             f"--asks={port}",
         ]
         result = subprocess.run(asking, stdout=subprocess.PIPE, text=True, check=True)
-        connection = http.client.HTTPConnection("127.0.0.1", int(port))
+        connection = http.client.HTTPConnection("127.0.0.1", port)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         sums = dict(re.findall(r"^(affect_batch_size_(?:sum|count)) (\S+)", text, re.M))
@@ -166,9 +159,6 @@ def served():
         mean = pictures_sum / calls
         print(f"pictures in a call of the model, on average: {mean:.1f}")
         return [json.loads(line) for line in result.stdout.splitlines()]
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 def main(argv):

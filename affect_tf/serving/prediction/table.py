@@ -74,6 +74,7 @@ class Columns:
     Attributes:
       names: All of them, in order.
       kinds: {name: `TEXT`, `WHOLE`, `PRESENCE` or `NUMBER`}.
+      outputs: {output of the model: the columns that its numbers are in}.
     """
 
     def __init__(
@@ -109,9 +110,12 @@ class Columns:
                 columns.append(("expression", TEXT))
             if task == "au":
                 columns += [(presence_column(u), PRESENCE) for u in units]
+        self.outputs = {OUTPUTS[task]: scores[task] for task in taxonomy.tasks}
         self._spreads = taxonomy.tasks if has_spread else ()
         for task in self._spreads:
-            columns += [(name + SPREAD, NUMBER) for name in scores[task]]
+            spreads = [name + SPREAD for name in scores[task]]
+            columns += [(name, NUMBER) for name in spreads]
+            self.outputs[OUTPUTS[task] + SPREAD] = spreads
         self.names = tuple(name for name, _ in columns)
         self.kinds = dict(columns)
         if len(self.kinds) < len(self.names):
