@@ -25,6 +25,7 @@ from affect_tf.faces.detection import Face
 from affect_tf.faces.quality import Quality
 from affect_tf.faces.quality import quality
 from affect_tf.serving.loaded_model import LoadedModel
+from affect_tf.serving.prediction.sightings import CROP_SIZE
 from affect_tf.serving.served_models import OUTPUTS
 from affect_tf.serving.served_models import SPREAD
 from affect_tf.serving.server import answers
@@ -85,7 +86,8 @@ class _Api:
                 state.metrics.pictures.labels("unreadable").inc()
                 raise Refusal(400, f"The photograph cannot be read: {error}.") from None
             with state.versions.lease() as version:
-                size = version.model.image_size
+                # As prediction cuts them out, so that scores are the same.
+                size = max(CROP_SIZE, version.model.image_size)
                 found = await self._searcher.search(data, size, is_aligned)
                 found.limit(state.settings.max_instances)
                 rows: Rows = {}

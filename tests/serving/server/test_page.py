@@ -6,6 +6,7 @@ import json
 import pytest
 from PIL import Image
 
+from affect_tf.serving import Predictor
 from tests.serving.server import chromium
 from tests.serving.server.conftest import SETTINGS
 from tests.serving.server.live_server import LiveServer
@@ -36,6 +37,18 @@ def test_a_photograph_gives_its_faces_with_places_and_scores(server, photograph)
         assert abs(sum(face["expression_scores"].values()) - 1) < 1e-5
         assert face["expression"] in face["expression_scores"]
         assert -1 <= face["valence"] <= 1 and face["spread_arousal"] >= 0
+
+
+def test_a_photograph_has_the_scores_of_prediction(server, small_export, photograph):
+    body = server.request("POST", "/affect/v1/faces", photograph.read_bytes())[2]
+    found = {face["box"]["x"]: face for face in json.loads(body)["faces"]}
+    table = Predictor(small_export).predict(str(photograph))
+    assert len(found) == len(table) == 5
+    for row in table.to_dict("records"):
+        face = found[row["FaceRectX"]]
+        assert face["valence"] == pytest.approx(row["valence"], abs=2e-6)
+        for name, score in face["expression_scores"].items():
+            assert score == pytest.approx(row[name], abs=2e-6)
 
 
 def test_exif_turns_a_photograph_upright(server, photograph):
