@@ -18,6 +18,11 @@ from tests.record_folder import face
 from tests.record_folder import write_records
 
 
+def pytest_collection_modifyitems(items):
+    """Puts what takes longest first: no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in ("commands", "training"))
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> pathlib.Path:
     """Real pictures beside the checkout; tests that need them skip without."""

@@ -47,7 +47,7 @@ class Calibration:
         after the fit flatter.
       rows: Labelled rows that it was fitted on.
       nll: {"before", "after", "held_out"}: mean negative log-likelihood of the labels,
-        nats. "held_out" is after a fit to other people: to four fifths of them, five
+        nats, "after" under the temperature that fits best. "held_out" is after a fit to other people: to four fifths of them, five
         times. It is missing where fewer than five people are seen.
       ece: The same of the expected calibration error, in [0, 1].
       kept: Why the temperature stays at 1; "" where it was fitted.
@@ -107,7 +107,8 @@ def fit(predictions: Predictions, split: str, min_rows: int = 50) -> Calibration
       min_rows: With fewer labelled rows the temperature stays 1.
 
     Returns:
-      Calibration, with the temperature within `BOUNDS`.
+      Calibration, with the temperature within `BOUNDS`. It stays 1 where, fitted to
+      other people, it would make the labels less likely.
     """
     if "expr" not in predictions.scores:
         return Calibration(split=split, kept="the model has no expressions")
@@ -126,14 +127,17 @@ def fit(predictions: Predictions, split: str, min_rows: int = 50) -> Calibration
     _, people = np.unique(predictions.subject[rows], return_inverse=True)
     if people.max() + 1 >= _FOLDS:
         versions["held_out"] = _held_out(scores, labels, people % _FOLDS)
-    return Calibration(
-        temperature=temperature,
-        split=split,
-        rows=count,
-        nll={name: _likelihood(each, labels) for name, each in versions.items()},
-        ece={name: expected_error(each, labels) for name, each in versions.items()},
-        kept="",
-    )
+    nll = {name: _likelihood(each, labels) for name, each in versions.items()}
+    ece = {name: expected_error(each, labels) for name, each in versions.items()}
+    kept = ""
+    if nll.get("held_out", -np.inf) >= nll["before"]:
+        kept = (
+            f"a temperature of {temperature:.3f} fits these faces, but fitted to other "
+            f"people it makes the labels less likely (negative log-likelihood "
+            f"{nll['before']:.4f} before, {nll['held_out']:.4f} after)"
+        )
+        temperature = 1.0
+    return Calibration(temperature, split, count, nll, ece, kept)
 
 
 def _held_out(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:

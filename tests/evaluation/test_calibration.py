@@ -112,6 +112,22 @@ def test_the_held_out_numbers_come_from_fits_to_other_people(make):
     assert "other people" in fitted.summary
 
 
+def test_a_temperature_that_does_not_hold_for_other_people_is_not_applied(make):
+    """Of ten people one is always wrong and sure of it: the others need no such T."""
+    predictions = make(num_rows=400, num_subjects=10, noise=0.3, labelled=1.0)
+    scores, labels = predictions.scores["expr"], predictions.labels["expr"]
+    best = calibration.best_temperature(scores, labels)
+    # Calibrated but for one person, in whose fold a T of the others is too sharp.
+    scores[:] = calibration.tempered(scores, best)
+    odd = predictions.subject == predictions.subject[0]
+    scores[odd] = np.roll(scores[odd], 1, axis=1)
+    fitted = calibration.fit(predictions, "validation")
+    assert fitted.nll["after"] < fitted.nll["before"] <= fitted.nll["held_out"]
+    assert fitted.temperature == 1
+    assert "fitted to other people" in fitted.kept
+    assert fitted.summary.startswith("Expressions are not calibrated: a temperature")
+
+
 def test_one_person_alone_can_not_be_held_out(make):
     predictions = make(num_subjects=1)
     fitted = calibration.fit(predictions, "validation", min_rows=1)
