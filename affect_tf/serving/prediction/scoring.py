@@ -17,7 +17,7 @@ import tensorflow as tf
 from affect_tf.errors import UserError
 from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.loaded_model import Outputs
-from affect_tf.serving.served_models import VALID
+from affect_tf.serving.score_graphs import VALID
 
 _UNREADABLE = "cannot be read: it is no whole JPEG or PNG of at most 33 million pixels"
 
