@@ -106,6 +106,18 @@ class LoadedModel:
         """The outputs of scores that the model has, in the order of the tasks."""
         return tuple(OUTPUTS[task] for task in self.taxonomy.tasks)
 
+    @property
+    def score_outputs(self) -> tuple[str, ...]:
+        """Those, and the spreads where there are any."""
+        spreads = [name + SPREAD for name in self.outputs] if self.has_spread else ()
+        return (*self.outputs, *spreads)
+
+    @property
+    def member_outputs(self) -> tuple[str, ...]:
+        """The scores of each member, which the step "combine" takes."""
+        _, inputs = self._model.signatures["combine"].structured_input_signature
+        return tuple(inputs)
+
 
 def _arrays(outputs: dict[str, tf.Tensor]) -> Outputs:
     return {name: value.numpy() for name, value in outputs.items()}

@@ -16,6 +16,8 @@ from affect_tf.models.temporal import Temporal
 
 #: Inputs of a tower that hears; what else there is, is of faces.
 HEARD = ("sound", "heard")
+#: Where a layer that wraps others has them in its config.
+_INNER = ("layer", "backward_layer")
 
 
 class SequenceModels(NamedTuple):
@@ -69,7 +71,7 @@ def taken_apart(
             networks.append(below)
         place = same[0] if same else len(networks) - 1
         vectors = tuple(name for name in sequence.input if name != "present")
-        members.append(Member(part, place, sequence, vectors))
+        members.append(Member(part, place, plain(sequence), vectors))
     return networks, members
 
 
@@ -83,6 +85,34 @@ def hearing(network: tf.keras.Model) -> tf.keras.Model:
     """Returns the part that hears, {"sound", "heard"} to its vector."""
     inputs = {name: network.input[name] for name in HEARD}
     return tf.keras.Model(inputs, {SOUND: network.output[SOUND]})
+
+
+@tf.keras.utils.register_keras_serializable(package="affect_tf")
+def plain_tanh(values: tf.Tensor) -> tf.Tensor:
+    """Tanh, which Keras does not know for its own."""
+    return tf.math.tanh(values)
+
+
+def plain(sequence: tf.keras.Model) -> tf.keras.Model:
+    """Returns a copy of a sequence model whose recurrent layers are ordinary loops.
+
+    Those of Keras bring functions for each kind of device along, and the gradients of
+    all: a megabyte in a SavedModel for every layer that nobody trains any more, and
+    half a second while it is loaded. A layer whose activation is not Keras' own is a
+    loop over its cell.
+    """
+
+    def clone(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+        config = layer.get_config()
+        inner = (config, *(config[k]["config"] for k in _INNER if config.get(k)))
+        for each in inner:
+            if each.get("activation") == "tanh" and "recurrent_activation" in each:
+                each["activation"] = "affect_tf>plain_tanh"
+        return type(layer).from_config(config)
+
+    copy = tf.keras.models.clone_model(sequence, clone_function=clone)
+    copy.set_weights(sequence.get_weights())
+    return copy
 
 
 def _are_equal(one: tf.keras.Model, other: tf.keras.Model) -> bool:
