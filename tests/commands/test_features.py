@@ -16,9 +16,15 @@ from affect_tf.data import record_decoder
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.sample import Frame
 from affect_tf.data.sample import Sample
+from affect_tf.errors import UserError
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.labels.taxonomy import Taxonomy
+from affect_tf.serving import Predictor
+from affect_tf.serving.server.metrics import Metrics
+from affect_tf.serving.server.settings import Settings
+from affect_tf.serving.server.versions import ServedVersion
 from affect_tf.training import checkpoints
+from tests.commands import stored_films
 from tests.commands.clip_runs import brief_recurrent
 from tests.commands.clip_runs import LENGTHS
 from tests.commands.clip_runs import write_clips
@@ -269,10 +275,23 @@ def test_a_network_that_has_changed_since_is_not_used_with_old_features(work, ma
     assert "other weights" in output
 
 
-def test_a_model_of_time_is_not_exported(work, made):
-    code, output = work(mode="export", config="deng2020_rnn", data=made / "features")
-    assert code == 2
-    assert "single pictures" in output
+def test_an_exported_model_of_time_scores_films_as_evaluation_does(
+    work, made, clips, tmp_path
+):
+    given = {"config": "deng2020_rnn", "set": ["windows.evaluation_stride=1"]}
+    out, scores = tmp_path / "export", tmp_path / "scores"
+    code, output = work(mode="export", data=made / "features", out=str(out), **given)
+    assert code == 0, output
+    assert work(mode="evaluate", out=str(scores), **given)[0] == 0
+    predictor = Predictor(out, detector="none", batch_size=5)
+    films = stored_films.films(clips, "validation").values()
+    table = predictor.columns.frame(predictor.stream(films))
+    predictions = Predictions.load(scores / "predictions.npz")
+    assert stored_films.largest_difference(table, predictions) < 1e-5
+    code, output = work(mode="export", format=["tflite"], config="deng2020_rnn")
+    assert (code, "--format must be left out" in output) == (2, True)
+    with pytest.raises(UserError, match="single pictures to be served.*Windows"):
+        ServedVersion(out / "1", Settings(), Metrics())
 
 
 def test_a_film_without_labels_is_predicted_frame_by_frame(
