@@ -12,14 +12,23 @@ from affect_tf.serving.prediction.material import Material
 
 def films(folder, split):
     """Gives {key: Material} of the clips of a split: their faces, and their sound."""
-    manifest = Manifest.load(folder)
     return {
-        sample.key: Material(
-            sample.key,
+        key: Material(
+            key,
             frames=lambda sample=sample: frames(sample),
             sound=lambda *into, sample=sample: _sound(sample, *into),
         )
-        for shard in manifest.select(split)
+        for key, sample in samples(folder).items()
+        if sample.split == split
+    }
+
+
+def samples(folder):
+    """Gives {key: Sample} of a folder."""
+    manifest = Manifest.load(folder)
+    return {
+        sample.key: sample
+        for shard in manifest.shards
         for serialized in tf.data.TFRecordDataset(str(folder / shard.file))
         for sample in [record_decoder.decode(serialized.numpy(), manifest.taxonomy)]
     }

@@ -5,24 +5,18 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from absl.testing import flagsaver
 
 import configs.deng2020_rnn
 import configs.sample
 import main
 from affect_tf.data import feature_records
-from affect_tf.data import record_decoder
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.sample import Frame
 from affect_tf.data.sample import Sample
-from affect_tf.errors import UserError
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.serving import Predictor
-from affect_tf.serving.server.metrics import Metrics
-from affect_tf.serving.server.settings import Settings
-from affect_tf.serving.server.versions import ServedVersion
 from affect_tf.training import checkpoints
 from tests.commands import stored_films
 from tests.commands.clip_runs import brief_recurrent
@@ -80,19 +74,9 @@ def work(run, clips, made, monkeypatch):
     return call
 
 
-def _samples(folder):
-    manifest = Manifest.load(folder)
-    return {
-        sample.key: sample
-        for shard in manifest.shards
-        for serialized in tf.data.TFRecordDataset(str(folder / shard.file))
-        for sample in [record_decoder.decode(serialized.numpy(), manifest.taxonomy)]
-    }
-
-
 def test_features_keep_everything_of_a_record_but_its_pictures(made, clips):
     extracted = made / "features"
-    before, after = _samples(clips), _samples(extracted)
+    before, after = stored_films.samples(clips), stored_films.samples(extracted)
     assert before.keys() == after.keys()
     for key, sample in before.items():
         for old, new in zip(sample.frames, after[key].frames, strict=True):
@@ -290,8 +274,6 @@ def test_an_exported_model_of_time_scores_films_as_evaluation_does(
     assert stored_films.largest_difference(table, predictions) < 1e-5
     code, output = work(mode="export", format=["tflite"], config="deng2020_rnn")
     assert (code, "--format must be left out" in output) == (2, True)
-    with pytest.raises(UserError, match="single pictures to be served.*Windows"):
-        ServedVersion(out / "1", Settings(), Metrics())
 
 
 def test_a_film_without_labels_is_predicted_frame_by_frame(

@@ -14,7 +14,6 @@ import main
 from affect_tf.commands import run_folder
 from affect_tf.commands import run_models
 from affect_tf.data import feature_records
-from affect_tf.data import record_decoder
 from affect_tf.data.manifest import Manifest
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.evaluation.scores import Scores
@@ -126,16 +125,6 @@ def trained(hear, features):
     return hear.folder / "harder"
 
 
-def _samples(folder):
-    manifest = Manifest.load(folder)
-    return {
-        sample.key: sample
-        for shard in manifest.shards
-        for serialized in tf.data.TFRecordDataset(str(folder / shard.file))
-        for sample in [record_decoder.decode(serialized.numpy(), manifest.taxonomy)]
-    }
-
-
 def _state(run):
     """Everything that the latest checkpoint of a run holds, by name."""
     reader = tf.train.load_checkpoint(str(run / "checkpoints" / "latest"))
@@ -168,7 +157,7 @@ def test_the_network_that_hears_is_trained_alone_and_moves(hear, towers):
 
 
 def test_features_hold_what_both_networks_made_of_a_frame_and_no_sound(heard, features):
-    before, after = _samples(heard), _samples(features)
+    before, after = stored_films.samples(heard), stored_films.samples(features)
     assert before.keys() == after.keys()
     for key, sample in after.items():
         assert sample.sound is None

@@ -7,10 +7,14 @@ import pytest
 import tensorflow as tf
 
 from affect_tf.data.past import Past
+from affect_tf.errors import UserError
 from affect_tf.evaluation import calibration
 from affect_tf.serving import time_file
 from affect_tf.serving import warm_up
 from affect_tf.serving.loaded_model import LoadedModel
+from affect_tf.serving.server.metrics import Metrics
+from affect_tf.serving.server.settings import Settings
+from affect_tf.serving.server.versions import ServedVersion
 from tests.serving import small_sequences
 from tests.serving.small_sequences import HEARING
 
@@ -177,3 +181,8 @@ def test_time_is_stored_field_by_field(tmp_path):
     time = dataclasses.replace(small_sequences.PAST, stride=7)
     (tmp_path / "time.json").write_text(time_file.text(time))
     assert time_file.read(tmp_path) == time
+
+
+def test_the_server_refuses_a_model_of_time(windows):
+    with pytest.raises(UserError, match="single pictures to be served.*Windows"):
+        ServedVersion(windows.folder, Settings(), Metrics())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from affect_tf.data import images
 from affect_tf.serving.loaded_model import LoadedModel
@@ -29,7 +30,9 @@ def embedded(model: LoadedModel, faces: Sequence[Face]) -> list[Outputs | None]:
         valid = np.ones(len(group), bool)
         if are_files:
             # As the exported graph does it, from the same function.
-            pictures, read = images.decode_batch(contents, model.image_size)
+            pictures, read = images.decode_batch(
+                tf.constant(contents, tf.string), model.image_size
+            )
             pictures, valid = pictures.numpy(), read.numpy()
         else:
             pictures = np.stack(contents)

@@ -61,7 +61,7 @@ def merged(models, pictures, numbers):
 
 
 def film(pictures):
-    """Gives (file, frame, [(person, picture)]) of all frames, with and without faces."""
+    """Gives (file, frame, [(person, picture)]) of all frames, and of each end."""
     for file in sorted({file for file, _ in PEOPLE}):
         last = max(max(n) for (of, _), n in PEOPLE.items() if of == file)
         for frame in range(last + 1):
