@@ -22,26 +22,13 @@ EXPR, VA = "expression_scores", "valence_arousal"
 
 
 @pytest.fixture(scope="module")
-def models():
-    first = small_sequences.model(0)
-    return [first, small_sequences.model(1, below=first), small_sequences.model(2)]
+def windows(window_export):
+    return LoadedModel(window_export)
 
 
 @pytest.fixture(scope="module")
-def windows(models, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("windows")
-    return LoadedModel(small_sequences.exported(folder, models))
-
-
-@pytest.fixture(scope="module")
-def hearing():
-    return [small_sequences.model(seed, HEARING) for seed in (0, 1)]
-
-
-@pytest.fixture(scope="module")
-def past(hearing, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("past")
-    return LoadedModel(small_sequences.exported(folder, hearing, HEARING))
+def past(past_export):
+    return LoadedModel(past_export)
 
 
 def sounds(count):
@@ -76,13 +63,13 @@ def test_what_a_model_looks_at_travels_with_it(windows, past, tmp_path):
         time_file.read(tmp_path)
 
 
-def test_windows_of_pixels_have_the_scores_of_the_models(windows, models):
+def test_windows_of_pixels_have_the_scores_of_the_models(windows, window_models):
     image = small_sequences.faces(3, 5)
     present = np.ones((3, 5), bool)
     present[1, 3:] = present[2, 2] = False
     outputs = windows.step("serving_image", image=image, present=present)
     members = small_sequences.scores(
-        models, {"image": image, "present": present}, (3, 5)
+        window_models, {"image": image, "present": present}, (3, 5)
     )
     assert_ensemble(outputs, members, present)
 
@@ -129,12 +116,12 @@ def test_no_window_and_no_frame_give_no_scores(windows, shape):
     ].shape == (0, 128)
 
 
-def test_past_faces_and_sound_have_the_scores_of_the_models(past, hearing):
+def test_past_faces_and_sound_have_the_scores_of_the_models(past, past_models):
     image, present = small_sequences.faces(3, 3), np.ones((3, 3), bool)
     present[0, 0] = present[1, :2] = False
     given = {"image": image, "present": present, **sounds(3)}
     outputs = past.step("serving_image", **given)
-    members = small_sequences.scores(hearing, given, (3,))
+    members = small_sequences.scores(past_models, given, (3,))
     assert_ensemble(outputs, members, np.ones(3, bool))
     vectors = past.step("embed", image=image.reshape(9, 32, 32, 3))
     faces = {name: each.reshape(3, 3, -1) for name, each in vectors.items()}

@@ -18,7 +18,6 @@ from affect_tf.serving.prediction.scoring import Face
 from tests.faces.film_files import shades
 from tests.faces.film_files import write_film
 from tests.serving import small_sequences
-from tests.serving.small_sequences import HEARING
 from tests.serving.small_sequences import PAST
 
 #: Times of the faces of people of a film, in tenths of a second.
@@ -26,14 +25,8 @@ TIMES = {0: [0, 1, 2, 3, 4, 7, 9, 40, 42, 43, 95, 97, 99, 101], 1: [2, 4, 6, 99]
 
 
 @pytest.fixture(scope="module")
-def models():
-    return [small_sequences.model(seed, HEARING) for seed in (0, 1)]
-
-
-@pytest.fixture(scope="module")
-def loaded(models, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("past")
-    return LoadedModel(small_sequences.exported(folder, models, HEARING))
+def loaded(past_export):
+    return LoadedModel(past_export)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +61,7 @@ def wanted(models, pictures, times, pcm):
 
 
 @pytest.mark.parametrize(("batch_size", "hears"), [(1, True), (3, True), (99, False)])
-def test_scores_are_those_of_evaluation(loaded, models, pcm, batch_size, hears):
+def test_scores_are_those_of_evaluation(loaded, past_models, pcm, batch_size, hears):
     track, reads = (pcm if hears else None), []
     film = material(track, reads)
     scorer = past_scoring.PastScorer(loaded, PAST, batch_size)
@@ -90,7 +83,7 @@ def test_scores_are_those_of_evaluation(loaded, models, pcm, batch_size, hears):
     assert reads == [(PAST.rate, PAST.channels)] * 2
     for person, times in TIMES.items():
         stamps = [microseconds(tenth / 10) for tenth in times]
-        members = wanted(models, pictures[person], stamps, track)
+        members = wanted(past_models, pictures[person], stamps, track)
         found = {
             name: np.stack([face.scores[name] for face in faces[person]])
             for name in loaded.score_outputs

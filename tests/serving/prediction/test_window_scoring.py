@@ -26,18 +26,8 @@ MATERIAL = Material("film")
 
 
 @pytest.fixture(scope="module")
-def models():
-    return [small_sequences.model(seed) for seed in (0, 1)]
-
-
-@pytest.fixture(scope="module")
-def folder(models, tmp_path_factory):
-    return small_sequences.exported(tmp_path_factory.mktemp("windows"), models)
-
-
-@pytest.fixture(scope="module")
-def loaded(folder):
-    return LoadedModel(folder)
+def loaded(window_export):
+    return LoadedModel(window_export)
 
 
 def merged(models, pictures, numbers):
@@ -75,7 +65,7 @@ def film(pictures):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 1000])
-def test_scores_are_those_of_evaluation(loaded, models, batch_size):
+def test_scores_are_those_of_evaluation(loaded, window_models, batch_size):
     pictures = {
         who: small_sequences.faces(len(numbers), seed=sum(who))
         for who, numbers in PEOPLE.items()
@@ -90,7 +80,7 @@ def test_scores_are_those_of_evaluation(loaded, models, batch_size):
             scorer.add(face)
     scorer.flush()
     for who, numbers in PEOPLE.items():
-        wanted = merged(models, pictures[who], numbers)
+        wanted = merged(window_models, pictures[who], numbers)
         found = {
             name: np.stack([face.scores[name] for face in faces[who]])
             for name in loaded.score_outputs
@@ -124,9 +114,9 @@ def test_a_face_waits_for_one_window_at_most_and_nothing_piles_up(loaded):
     assert not scorer._open and not scorer._closed
 
 
-def test_frames_without_a_face_let_the_rows_before_them_go(folder):
+def test_frames_without_a_face_let_the_rows_before_them_go(window_export):
     """A gap that ends a stretch must show in the table long before the film ends."""
-    predictor = Predictor(folder, detector="none", batch_size=2)
+    predictor = Predictor(window_export, detector="none", batch_size=2)
     asked = 0
 
     def forever():
@@ -142,12 +132,12 @@ def test_frames_without_a_face_let_the_rows_before_them_go(folder):
     assert asked < 60
 
 
-def test_an_aligned_file_that_cannot_be_read_is_a_row(folder, tmp_path):
+def test_an_aligned_file_that_cannot_be_read_is_a_row(window_export, tmp_path):
     (tmp_path / "a.png").write_bytes(b"text")
     for name in ("b.png", "c.png"):
         picture = tf.io.encode_png(small_sequences.faces(1)[0])
         (tmp_path / name).write_bytes(picture.numpy())
-    rows = Predictor(folder, detector="none").predict(tmp_path)
+    rows = Predictor(window_export, detector="none").predict(tmp_path)
     assert rows["success"].tolist() == [0, 1, 1]
     assert rows["problem"].iloc[0].startswith("cannot be read")
     assert rows["valence"].iloc[1] == rows["valence"].iloc[2]
