@@ -82,7 +82,7 @@ _USED_IN = {
 #: What --set may change of a run that is trained: all else is the run's own.
 _SET_IN = {
     "evaluate": ("cnn", "windows.evaluation_stride"),
-    "export": (),
+    "export": ("cnn", "windows.evaluation_stride"),
 }
 
 FLAGS = flags.FLAGS

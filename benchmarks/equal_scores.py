@@ -31,7 +31,7 @@ from affect_tf.serving import Predictor
 from affect_tf.serving import version_folder
 from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.prediction.table import Columns
-from affect_tf.serving.served_models import VALID
+from affect_tf.serving.score_graphs import VALID
 from benchmarks import served
 
 FLAGS = flags.FLAGS

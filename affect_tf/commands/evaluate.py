@@ -12,7 +12,6 @@ from affect_tf.commands import run_models
 from affect_tf.commands.session import Session
 from affect_tf.commands.session import TEACHER
 from affect_tf.data import input_pipeline
-from affect_tf.data.windows import Windows
 from affect_tf.errors import UserError
 from affect_tf.evaluation import bootstrap
 from affect_tf.evaluation import calibration
@@ -193,10 +192,8 @@ def _member(session: Session, folder: pathlib.Path, split: str) -> Scored:
             f"Received: --split={split}. Choose from {manifest.splits}.",
             exit_code=2,
         )
-    cnn, windows = session.config.cnn, session.config.windows
-    stride = windows.evaluation_stride if isinstance(windows, Windows) else None
-    faces = run_models.as_seen_by(folder, session.faces, cnn, stride)
-    model = run_models.trained_model(folder, data=manifest, cnn=cnn)
+    faces = run_models.as_seen_by(folder, session.faces, session.config)
+    model = run_models.trained_model(folder, data=manifest, cnn=session.config.cnn)
     dataset = faces.evaluation(split, config.evaluation_batch_size)
     predictions = predictions_lib.collect(
         [scorer(model, config.tasks)], input_pipeline.read(dataset)

@@ -6,6 +6,8 @@ import pathlib
 import subprocess
 from collections.abc import Sequence
 
+import tensorflow as tf
+
 from affect_tf.commands import evaluate
 from affect_tf.commands import export_formats
 from affect_tf.commands import run_folder
@@ -17,6 +19,7 @@ from affect_tf.evaluation import calibration
 from affect_tf.evaluation import thresholds
 from affect_tf.serving import export as export_lib
 from affect_tf.serving import model_card
+from affect_tf.serving.sequence_members import SequenceModels
 
 #: The split that the thresholds are fitted on and the card's scores come from.
 _SPLIT = "validation"
@@ -37,8 +40,8 @@ def export(
       formats: Further ones, each compared with the SavedModel on validation faces.
 
     Raises:
-      UserError: If a run is missing, the members see faces at different sizes, or a
-        format cannot be written.
+      UserError: If a run is missing, the members look at different things, or a format
+        cannot be written.
     """
     others = export_formats.chosen(formats, session)
     folders = evaluate.find_runs(session, runs)
@@ -48,8 +51,20 @@ def export(
             f"Received: splits={session.faces.manifest.splits}. Choose data with one."
         )
     config = run_folder.stored_config(folders[0])
-    _check_exportable(folders)
+    over = _over_time(session, folders)
+    if over is not None and others:
+        raise UserError(
+            "--format must be left out for a model of time, which is written as "
+            f"SavedModel only. Received: --format={','.join(others)} for "
+            f"{folders[0]}. Leave it out, or export the network below by --runs.",
+            exit_code=2,
+        )
     session = evaluate.in_words_of(session, folders)
+    # Of features too what is exported sees pictures, as the folder below has them.
+    models = [
+        run_models.trained_model(folder, cnn=session.config.cnn) for folder in folders
+    ]
+    image_size = _image_size(models)
     scored = evaluate.score(session, folders, _SPLIT)
     taxonomy = session.config.taxonomy
     limits = None
@@ -67,14 +82,15 @@ def export(
         commit=_commit(),
     )
     version = export_lib.export(
-        [run_models.trained_model(folder) for folder in folders],
+        models,
         config.tasks,
         taxonomy,
-        config.architecture.image_size,
+        image_size,
         out or session.run("export"),
         thresholds=limits,
         calibration=temperature,
         card=card,
+        over=over,
         add=export_formats.Writer(session, folders[0], others) if others else None,
     )
     if "expr" in scored.scores.tasks:
@@ -84,28 +100,51 @@ def export(
     session.say(f"    look at: saved_model_cli show --dir {version} --all")
 
 
-def _check_exportable(folders: Sequence[pathlib.Path]) -> None:
-    """Raises UserError unless the runs take single pictures of one size."""
+def _over_time(
+    session: Session, folders: Sequence[pathlib.Path]
+) -> SequenceModels | None:
+    """Returns what runs of time look at; None for runs that see single pictures.
+
+    Raises:
+      UserError: If they look at different things, or none of them at faces.
+    """
     configs = [run_folder.stored_config(folder) for folder in folders]
-    of_time = [
-        str(folder)
-        for folder, config in zip(folders, configs, strict=True)
-        if config.architecture.temporal is not None
-    ]
-    if of_time:
+    parts = [config.architecture.temporal for config in configs]
+    times = [run_models.windows_of(config, session.config) for config in configs]
+    for folder, time in zip(folders, times, strict=True):
+        if time != times[0]:
+            raise UserError(
+                "Members of an exported ensemble must look at the same: single "
+                "pictures, or windows of one kind. Received: "
+                f"{folder} with {time or 'single pictures'}, beside {folders[0]} with "
+                f"{times[0] or 'single pictures'}. Export them apart.",
+                exit_code=2,
+            )
+    if parts[0] is None:
+        return None
+    if not all(map(run_models.sees, configs)):
         raise UserError(
-            "A run must look at single pictures to be exported. Received: "
-            f"{', '.join(of_time)}, which look at windows of frames. Export the "
-            "network below by --runs; --mode=evaluate scores films with this one.",
+            "An exported model must look at faces. Received: "
+            f"{folders[0]}, which only listens. --mode=evaluate scores films with it.",
             exit_code=2,
         )
-    sizes = {config.architecture.image_size for config in configs}
+    return SequenceModels(times[0], parts)
+
+
+def _image_size(models: Sequence[tf.keras.Model]) -> int:
+    """Returns the side of the faces that some models see.
+
+    Raises:
+      UserError: If there are several.
+    """
+    sizes = sorted({model.input["image"].shape[-2] for model in models})
     if len(sizes) > 1:
         raise UserError(
             "Members of an exported ensemble must see faces of one size. "
-            f"Received: sizes {sorted(sizes)}. Export them apart.",
+            f"Received: sizes {sizes}. Export them apart.",
             exit_code=2,
         )
+    return sizes[0]
 
 
 def _protocol(scored: evaluate.Scored, manifest: Manifest) -> str:

@@ -145,35 +145,46 @@ def _check_same_network(
         )
 
 
+def windows_of(
+    config: ExperimentConfig, asked: ExperimentConfig
+) -> Windows | Past | None:
+    """Returns what a sample of a run is, in evaluation.
+
+    Args:
+      config: Of the run.
+      asked: Of the command, whose `windows.evaluation_stride` has its way.
+    """
+    windows, wanted = config.windows, asked.windows
+    if isinstance(windows, Windows) and isinstance(wanted, Windows):
+        stride = wanted.evaluation_stride
+        if stride is not None:
+            return dataclasses.replace(windows, evaluation_stride=stride)
+    return windows
+
+
 def as_seen_by(
-    run: pathlib.Path,
-    faces: Faces,
-    cnn: str | None = None,
-    evaluation_stride: int | None = None,
+    run: pathlib.Path, faces: Faces, asked: ExperimentConfig | None = None
 ) -> Faces:
     """Returns the records of `faces` as a run's model is to be given them.
 
     Args:
       run: Its folder.
       faces: The records.
-      cnn: As for `trained_model`.
-      evaluation_stride: Frames from one window to the next; None for the run's own.
+      asked: The config of the command, whose `cnn` and `windows.evaluation_stride` have
+        their way; None for the run's own.
     """
     config = run_folder.stored_config(run)
     if not faces.manifest.features:
         check_past(config, faces.manifest, faces.directory, trains=False)
-    windows = config.windows
-    if isinstance(windows, Windows) and evaluation_stride is not None:
-        windows = dataclasses.replace(windows, evaluation_stride=evaluation_stride)
     size = config.architecture.image_size
     if run_folder.training_data(run).features and not faces.manifest.features:
-        below = run_folder.stored_config(_cnn_of(run, cnn))
+        below = run_folder.stored_config(_cnn_of(run, asked and asked.cnn))
         size = below.architecture.image_size
     return dataclasses.replace(
         faces,
         manifest=reading(faces.manifest, config),
         image_size=size,
-        windows=windows,
+        windows=windows_of(config, asked or config),
     )
 
 

@@ -8,7 +8,9 @@ cut. So sound and pictures cannot drift apart, however long the film is.
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
+from typing import BinaryIO
 
 import av
 import av.error
@@ -71,19 +73,61 @@ def read(
       FilmError: If the file is absent or no film, or no frame of it can be decoded.
       ValueError: If `rate` or `channels` is no such number.
     """
+    sink = io.BytesIO()
+    found = _decoded(path, sink, rate, channels)
+    if found is None:
+        return None
+    # Without a copy: twice the sound is never held.
+    pcm = np.frombuffer(sink.getbuffer(), np.int16).reshape(-1, channels)
+    return FilmSound(pcm, *found)
+
+
+def store(
+    path: str | os.PathLike[str], file: BinaryIO, rate: int = 22_050, channels: int = 1
+) -> FilmSound | None:
+    """Reads the sound of a film as `read` does, into a file instead of memory.
+
+    Args:
+      path: As of `read`.
+      file: Empty, on a disk, and open for reading and writing. It may be closed, and
+        be without a name, while the result is in use.
+      rate: As of `read`.
+      channels: As of `read`.
+
+    Returns:
+      What `read` does; `pcm` is mapped from the file.
+
+    Raises:
+      FilmError, ValueError: As `read`.
+      OSError: If the disk is full.
+    """
+    found = _decoded(path, file, rate, channels)
+    if found is None:
+        return None
+    file.flush()
+    if not file.tell():  # Nothing cannot be mapped.
+        return FilmSound(np.zeros((0, channels), np.int16), *found)
+    pcm = np.memmap(file, np.int16, "r").reshape(-1, channels)
+    return FilmSound(pcm, *found)
+
+
+def _decoded(
+    path: str | os.PathLike[str], sink: BinaryIO, rate: int, channels: int
+) -> tuple[float, str] | None:
+    """Writes the samples of a film's sound; returns `begins` and `problem`."""
     if rate < 1 or channels not in _LAYOUTS:
         raise ValueError(
             "Sound must have a positive rate and 1 or 2 channels. "
             f"Received: rate={rate}, channels={channels}. Correct them."
         )
     zero = _zero(path)
-    damage, track = film_decoding.Damage(), _Track(rate, channels)
+    damage, track = film_decoding.Damage(), _Track(rate, channels, sink)
     with film_decoding.opened(path) as container:
         if not container.streams.audio:
             return None
         stream = container.streams.audio[0]
         if stream.codec_context is None:
-            return FilmSound(track.pcm(), 0.0, "FFmpeg does not know its format")
+            return 0.0, "FFmpeg does not know its format"
         try:
             for frame in film_decoding.coded(container, stream, damage):
                 if frame.samples:
@@ -94,8 +138,8 @@ def read(
         else:
             damage.check_end(container, stream)
     if track.begins is None:
-        return FilmSound(track.pcm(), 0.0, damage.reason or "nothing can be decoded")
-    return FilmSound(track.pcm(), track.begins, damage.reason or track.problem)
+        return 0.0, damage.reason or "nothing can be decoded"
+    return track.begins, damage.reason or track.problem
 
 
 def _zero(path: str | os.PathLike[str]) -> float:
@@ -113,17 +157,13 @@ class _Track:
       problem: What is odd about the stamps; empty where nothing is.
     """
 
-    def __init__(self, rate: int, channels: int) -> None:
+    def __init__(self, rate: int, channels: int, sink: BinaryIO) -> None:
         self.begins: float | None = None
         self.problem = ""
         self._rate, self._channels = rate, channels
-        self._pcm = bytearray()  # Grows in place: twice the sound is never held.
+        self._sink, self._have = sink, 0
         self._run: _Run | None = None
         self._position = 0  # Where the next samples of the run belong.
-
-    def pcm(self) -> np.ndarray:
-        """Returns int16 [N, C] without copying it."""
-        return np.frombuffer(self._pcm, np.int16).reshape(-1, self._channels)
 
     def add(self, frame: av.AudioFrame, seconds: float | None) -> None:
         """Adds a frame that begins at a time; None continues the one before.
@@ -144,7 +184,7 @@ class _Track:
             self._run = None
 
     def _begin(self, frame: av.AudioFrame, seconds: float) -> None:
-        have = len(self._pcm) // (2 * self._channels) / self._rate
+        have = self._have / self._rate
         if not -_MAX_GAP <= seconds - have <= _MAX_GAP:
             raise ValueError(
                 f"its stamps leap from {have:.1f} to {seconds:.1f} seconds"
@@ -161,13 +201,13 @@ class _Track:
 
     def _put(self, samples: np.ndarray) -> None:
         """Stores int16 [n, C] at the position, where nothing is stored yet."""
-        have = len(self._pcm) // (2 * self._channels)
-        first = self._position
+        have, first = self._have, self._position
         self._position += len(samples)
         if self._position <= have:
             return
-        self._pcm.extend(bytes(2 * self._channels * max(first - have, 0)))
-        self._pcm.extend(samples[max(have - first, 0) :].tobytes())
+        self._sink.write(bytes(2 * self._channels * max(first - have, 0)))
+        self._sink.write(samples[max(have - first, 0) :].tobytes())
+        self._have = self._position
 
 
 class _Run:

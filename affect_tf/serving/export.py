@@ -15,6 +15,10 @@ Pictures may be of any size. Scores are `expression_scores` [B, C],
 exported; an ensemble gives its mean, and the standard deviation over its members
 under the same names with `_spread`.
 
+Models of time have two axes before those of a picture, windows [B] of frames [T]; see
+`served_sequences` for their further signatures. What they look at is in
+`assets/time.json`.
+
 A picture that cannot be read has `valid` false and zeros as scores. Zeros, not NaN: a
 server writes NaN into JSON as it is, and then no standard parser reads the answers to
 the neighbours either. A row of `expression_scores` that was read sums to 1.
@@ -34,16 +38,22 @@ import numpy as np
 import tensorflow as tf
 
 from affect_tf import files
+from affect_tf.data.past import Past
+from affect_tf.data.windows import Windows
 from affect_tf.evaluation.calibration import Calibration
 from affect_tf.evaluation.statistics import DEFAULT_THRESHOLD
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.labels.taxonomy import closest
 from affect_tf.labels.taxonomy import Taxonomy
+from affect_tf.models import adversary
 from affect_tf.objective.tasks import Task
 from affect_tf.serving import model_card
+from affect_tf.serving import time_file
 from affect_tf.serving import warm_up
 from affect_tf.serving.model_card import ModelCard
+from affect_tf.serving.sequence_members import SequenceModels
 from affect_tf.serving.served_models import ServedModels
+from affect_tf.serving.served_sequences import ServedSequences
 from affect_tf.serving.version_folder import new_version
 
 #: How far a reloaded model may be from the one that was saved.
@@ -60,6 +70,7 @@ def export(
     thresholds: Thresholds | None = None,
     calibration: Calibration | None = None,
     card: ModelCard,
+    over: SequenceModels | None = None,
     add: Callable[[pathlib.Path, ServedModels], None] | None = None,
 ) -> pathlib.Path:
     """Exports one model, or several as one ensemble.
@@ -70,7 +81,8 @@ def export(
     Args:
       models: {"image": uint8 [B, S, S, 3]} to {task: float32 logits [B, K]}, run with
         training=False. They must compute in float32: build a model under the policy
-        "float32" and load its weights, whatever the policy of the training was.
+        "float32" and load its weights, whatever the policy of the training was. Of
+        time: those of `Temporal.end_to_end`, without a discriminator.
       tasks: What to export; each decodes the logits of its name.
       taxonomy: Names of the columns.
       image_size: S, the side of the faces.
@@ -79,8 +91,10 @@ def export(
       calibration: Of the expressions: its temperature becomes part of the graph. None
         leaves their probabilities as they are.
       card: What the model card says beside what the model itself knows.
+      over: What models of time look at; None for models of single pictures.
       add: Called with the version while it is still under its temporary name, and the
-        graphs, to write more into it; what it raises leaves no version.
+        graphs, to write more into it; what it raises leaves no version. Only of
+        models of single pictures.
 
     Returns:
       The folder of the new version, one above the highest number there.
@@ -101,9 +115,12 @@ def export(
         )
     for number, model in enumerate(models):
         _check_model(number, model, names)
-    module = ServedModels(
-        models, tasks, taxonomy, image_size, thresholds, calibration.temperature
-    )
+    rest = (tasks, taxonomy, image_size, thresholds, calibration.temperature)
+    if over is None:
+        module = ServedModels(models, *rest)
+    else:
+        module = ServedSequences(models, over, *rest)
+    time = None if over is None else over.time
     document = model_card.document(
         card,
         taxonomy,
@@ -119,12 +136,14 @@ def export(
         "model_card.json": _json(document),
         "model_card.md": model_card.markdown(document),
     }
+    if time is not None:
+        assets[time_file.NAME] = time_file.text(time)
     with new_version(pathlib.Path(directory)) as version:
         tf.saved_model.save(module, str(version.folder), module.signatures())
         for name, text in assets.items():
             files.write_text(version.folder / "assets" / name, text)
-        _check_reloaded(version.folder, module, image_size)
-        warm_up.write(version.folder, image_size)
+        _check_reloaded(version.folder, module, image_size, time)
+        warm_up.write(version.folder, image_size, time)
         if add is not None:
             add(version.folder, module)
     return version.folder
@@ -194,6 +213,12 @@ def _check_model(number: int, model: tf.keras.Model, names: Sequence[str]) -> No
                 "infinity. Export an earlier checkpoint."
             )
     produced = model.output if isinstance(model.output, dict) else {}
+    if adversary.DISCRIMINATOR in produced:
+        raise ValueError(
+            "An exported model must be without its discriminator. Received: "
+            f"models[{number}] with outputs {sorted(produced)}. Take it away by "
+            "adversary.without_discriminator."
+        )
     for name in names:
         if name not in produced:
             raise ValueError(
@@ -204,16 +229,18 @@ def _check_model(number: int, model: tf.keras.Model, names: Sequence[str]) -> No
 
 
 def _check_reloaded(
-    folder: pathlib.Path, module: ServedModels, image_size: int
+    folder: pathlib.Path,
+    module: ServedModels | ServedSequences,
+    image_size: int,
+    time: Windows | Past | None,
 ) -> None:
     """Compares what was written with what was meant, on a picture and on rubbish."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, [image_size, image_size, 3], np.uint8)
-    rows = tf.stack([tf.io.encode_png(pixels), tf.constant(b"not a picture")])
-    expected = module.from_bytes(rows)
-    served = tf.saved_model.load(str(folder)).signatures["serving_default"](
-        image_bytes=rows
-    )
+    rows = [tf.io.encode_png(pixels).numpy(), b"not a picture"]
+    inputs = warm_up.inputs(rows, time)
+    expected = module.signatures()["serving_default"](**inputs)
+    served = tf.saved_model.load(str(folder)).signatures["serving_default"](**inputs)
     for name, values in expected.items():
         ours, theirs = (
             np.asarray(value, np.float32) for value in (values, served[name])
@@ -221,7 +248,7 @@ def _check_reloaded(
         if not np.isfinite(ours).all():
             raise ValueError(
                 "An exported model must give finite scores. "
-                f"Received: {name}={ours[0]} for a random picture. "
+                f"Received: {name}={ours[0]} for random pictures. "
                 "Its weights are too large: export an earlier checkpoint."
             )
         if not np.allclose(ours, theirs, rtol=0, atol=_TOLERANCE):

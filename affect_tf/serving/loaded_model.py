@@ -15,9 +15,10 @@ import tensorflow as tf
 
 from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import Taxonomy
+from affect_tf.serving import time_file
 from affect_tf.serving import version_folder
-from affect_tf.serving.served_models import OUTPUTS
-from affect_tf.serving.served_models import SPREAD
+from affect_tf.serving.score_graphs import OUTPUTS
+from affect_tf.serving.score_graphs import SPREAD
 
 #: What a call gives: {output of a signature: array}, one row a picture.
 Outputs = dict[str, np.ndarray]
@@ -32,6 +33,7 @@ class LoadedModel:
       taxonomy: Names of the columns, of the tasks that it has.
       thresholds: {action unit: the probability from which it counts as present}.
       image_size: Side of the faces that it sees, pixels. Others are resized to it.
+      time: What a model of time looks at; None for a model of single pictures.
       has_spread: Whether it is an ensemble, whose outputs have a spread.
     """
 
@@ -52,7 +54,9 @@ class LoadedModel:
             self._from_bytes = signatures["serving_default"]
             self._from_images = signatures["serving_image"]
             names = signatures["taxonomy"]()
-            taxonomy = json.loads((found / "assets" / "taxonomy.json").read_text())
+            assets = found / "assets"
+            taxonomy = json.loads((assets / "taxonomy.json").read_text())
+            self.time = time_file.read(assets)
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
             raise UserError(
                 "A model must be a whole folder that --mode=export wrote. "
@@ -68,6 +72,8 @@ class LoadedModel:
 
     def from_bytes(self, image_bytes: Sequence[bytes]) -> Outputs:
         """Scores pictures that are files, JPEG or PNG; one that is neither is no error.
+
+        Only of models of single pictures; those of time have `step`.
 
         Returns:
           `valid` bool [B], and for each task of the model `OUTPUTS[task]` float32
@@ -85,10 +91,32 @@ class LoadedModel:
         """
         return _arrays(self._from_images(image=tf.constant(images, tf.uint8)))
 
+    def step(self, name: str, **inputs: np.ndarray) -> Outputs:
+        """Calls another signature: one of the steps of `served_sequences`.
+
+        Args:
+          name: Such as "embed".
+          **inputs: Of the signature.
+        """
+        given = {key: tf.constant(value) for key, value in inputs.items()}
+        return _arrays(self._model.signatures[name](**given))
+
     @property
     def outputs(self) -> tuple[str, ...]:
         """The outputs of scores that the model has, in the order of the tasks."""
         return tuple(OUTPUTS[task] for task in self.taxonomy.tasks)
+
+    @property
+    def score_outputs(self) -> tuple[str, ...]:
+        """Those, and the spreads where there are any."""
+        spreads = [name + SPREAD for name in self.outputs] if self.has_spread else ()
+        return (*self.outputs, *spreads)
+
+    @property
+    def member_outputs(self) -> tuple[str, ...]:
+        """The scores of each member, which the step "combine" takes."""
+        _, inputs = self._model.signatures["combine"].structured_input_signature
+        return tuple(inputs)
 
 
 def _arrays(outputs: dict[str, tf.Tensor]) -> Outputs:

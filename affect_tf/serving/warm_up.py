@@ -20,36 +20,74 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+
+from affect_tf.data.past import Past
+from affect_tf.data.windows import Windows
 
 #: Where Serving looks, under the folder of a version.
 FILE = "assets.extra/tf_serving_warmup_requests"
 #: Pictures of a request; one request each.
 BATCH_SIZES = (1, 8, 32)
+#: The same for models of time, whose rows hold many pictures.
+SEQUENCE_BATCH_SIZES = (1, 4)
 #: Under which the documentation serves the model. Serving does not compare it.
 MODEL_NAME = "affect"
 
 _LENGTH_DELIMITED = 2
 
 
-def write(version: str | os.PathLike[str], image_size: int) -> pathlib.Path:
+def write(
+    version: str | os.PathLike[str],
+    image_size: int,
+    time: Windows | Past | None = None,
+) -> pathlib.Path:
     """Writes the warm-up requests of a version.
 
     Args:
       version: Its folder.
       image_size: Side of its faces, pixels.
+      time: What a model of time looks at.
 
     Returns:
       The file.
     """
     path = pathlib.Path(version) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
+    sizes = BATCH_SIZES if time is None else SEQUENCE_BATCH_SIZES
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for batch_size in BATCH_SIZES:
-            writer.write(prediction_log(pictures(batch_size, image_size)))
+        for size in sizes:
+            writer.write(prediction_log(inputs(pictures(size, image_size), time)))
     return path
+
+
+def inputs(
+    files: list[bytes], time: Windows | Past | None = None
+) -> dict[str, tf.Tensor]:
+    """Returns the inputs of `serving_default` for some pictures, a row each.
+
+    A row of a model of time ends with its picture; the others are of its neighbours in
+    the list. What is heard is a tone, of which half is there.
+    """
+    if time is None:
+        return {"image_bytes": tf.constant(files, tf.string)}
+    rows = [
+        [files[(row - back) % len(files)] for back in reversed(range(time.length))]
+        for row in range(len(files))
+    ]
+    found = {"image_bytes": tf.constant(rows, tf.string)}
+    if isinstance(time, Past) and time.num_samples:
+        wave = 5000 * np.sin(np.arange(time.num_samples) / 30)
+        sound = np.broadcast_to(
+            wave.astype(np.int16)[:, np.newaxis],
+            [len(files), time.num_samples, time.channels],
+        )
+        heard = np.full([len(files)], time.num_samples // 2, np.int32)
+        found |= {"sound": tf.constant(sound), "heard": tf.constant(heard)}
+    return found
 
 
 def pictures(count: int, image_size: int) -> list[bytes]:
@@ -60,12 +98,14 @@ def pictures(count: int, image_size: int) -> list[bytes]:
     return [kinds[number % 2] for number in range(count)]
 
 
-def prediction_log(image_bytes: list[bytes]) -> bytes:
-    """Returns a serialized PredictionLog that asks `serving_default` for pictures."""
-    tensor = tf.make_tensor_proto(image_bytes, tf.string, [len(image_bytes)])
-    entry = _field(1, b"image_bytes") + _field(2, tensor.SerializeToString())
+def prediction_log(given: Mapping[str, tf.Tensor]) -> bytes:
+    """Returns a serialized PredictionLog that asks `serving_default` for inputs."""
     spec = _field(1, MODEL_NAME.encode()) + _field(3, b"serving_default")
-    request = _field(1, spec) + _field(2, entry)
+    request = _field(1, spec)
+    for name, values in given.items():
+        tensor = tf.make_tensor_proto(values)
+        entry = _field(1, name.encode()) + _field(2, tensor.SerializeToString())
+        request += _field(2, entry)
     return _field(6, _field(1, request))
 
 

@@ -5,20 +5,20 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from absl.testing import flagsaver
 
 import configs.deng2020_rnn
 import configs.sample
 import main
 from affect_tf.data import feature_records
-from affect_tf.data import record_decoder
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.sample import Frame
 from affect_tf.data.sample import Sample
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.labels.taxonomy import Taxonomy
+from affect_tf.serving import Predictor
 from affect_tf.training import checkpoints
+from tests.commands import stored_films
 from tests.commands.clip_runs import brief_recurrent
 from tests.commands.clip_runs import LENGTHS
 from tests.commands.clip_runs import write_clips
@@ -74,19 +74,9 @@ def work(run, clips, made, monkeypatch):
     return call
 
 
-def _samples(folder):
-    manifest = Manifest.load(folder)
-    return {
-        sample.key: sample
-        for shard in manifest.shards
-        for serialized in tf.data.TFRecordDataset(str(folder / shard.file))
-        for sample in [record_decoder.decode(serialized.numpy(), manifest.taxonomy)]
-    }
-
-
 def test_features_keep_everything_of_a_record_but_its_pictures(made, clips):
     extracted = made / "features"
-    before, after = _samples(clips), _samples(extracted)
+    before, after = stored_films.samples(clips), stored_films.samples(extracted)
     assert before.keys() == after.keys()
     for key, sample in before.items():
         for old, new in zip(sample.frames, after[key].frames, strict=True):
@@ -269,10 +259,21 @@ def test_a_network_that_has_changed_since_is_not_used_with_old_features(work, ma
     assert "other weights" in output
 
 
-def test_a_model_of_time_is_not_exported(work, made):
-    code, output = work(mode="export", config="deng2020_rnn", data=made / "features")
-    assert code == 2
-    assert "single pictures" in output
+def test_an_exported_model_of_time_scores_films_as_evaluation_does(
+    work, made, clips, tmp_path
+):
+    given = {"config": "deng2020_rnn", "set": ["windows.evaluation_stride=1"]}
+    out, scores = tmp_path / "export", tmp_path / "scores"
+    code, output = work(mode="export", data=made / "features", out=str(out), **given)
+    assert code == 0, output
+    assert work(mode="evaluate", out=str(scores), **given)[0] == 0
+    predictor = Predictor(out, detector="none", batch_size=5)
+    films = stored_films.films(clips, "validation").values()
+    table = predictor.columns.frame(predictor.stream(films))
+    predictions = Predictions.load(scores / "predictions.npz")
+    assert stored_films.largest_difference(table, predictions) < 1e-5
+    code, output = work(mode="export", format=["tflite"], config="deng2020_rnn")
+    assert (code, "--format must be left out" in output) == (2, True)
 
 
 def test_a_film_without_labels_is_predicted_frame_by_frame(

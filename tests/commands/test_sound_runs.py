@@ -14,14 +14,15 @@ import main
 from affect_tf.commands import run_folder
 from affect_tf.commands import run_models
 from affect_tf.data import feature_records
-from affect_tf.data import record_decoder
 from affect_tf.data.manifest import Manifest
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.evaluation.scores import Scores
 from affect_tf.models import temporal
+from affect_tf.serving import Predictor
 from affect_tf.training import fit
 from affect_tf.training.trainer import Trainer
 from tests.commands import heard_clips
+from tests.commands import stored_films
 from tests.commands.clip_runs import tiny_recurrent
 
 CONFIG = "jeong2022_small"
@@ -124,16 +125,6 @@ def trained(hear, features):
     return hear.folder / "harder"
 
 
-def _samples(folder):
-    manifest = Manifest.load(folder)
-    return {
-        sample.key: sample
-        for shard in manifest.shards
-        for serialized in tf.data.TFRecordDataset(str(folder / shard.file))
-        for sample in [record_decoder.decode(serialized.numpy(), manifest.taxonomy)]
-    }
-
-
 def _state(run):
     """Everything that the latest checkpoint of a run holds, by name."""
     reader = tf.train.load_checkpoint(str(run / "checkpoints" / "latest"))
@@ -166,7 +157,7 @@ def test_the_network_that_hears_is_trained_alone_and_moves(hear, towers):
 
 
 def test_features_hold_what_both_networks_made_of_a_frame_and_no_sound(heard, features):
-    before, after = _samples(heard), _samples(features)
+    before, after = stored_films.samples(heard), stored_films.samples(features)
     assert before.keys() == after.keys()
     for key, sample in after.items():
         assert sample.sound is None
@@ -243,6 +234,32 @@ def test_a_film_without_labels_is_predicted_frame_by_frame(hear, towers, tmp_pat
     assert found.scores["expr"].shape == (heard_clips.LENGTHS[-1], 7)
     assert np.ptp(found.scores["va"]) > 0
     assert not any(mask.any() for mask in found.masks.values())
+
+
+def test_an_exported_model_that_hears_scores_films_as_evaluation_does(
+    hear, heard, trained, features, tmp_path
+):
+    """Trained with a discriminator on features, exported to see and to hear."""
+    given = {"set": [], "runs": [str(trained / "student-0")]}
+    out, scores = tmp_path / "export", tmp_path / "scores"
+    assert hear(mode="export", data=features, out=str(out), **given) == 0
+    assert hear(mode="evaluate", out=str(scores), **given) == 0
+    predictor = Predictor(out, detector="none", batch_size=4)
+    films = stored_films.films(heard, "validation").values()
+    table = predictor.columns.frame(predictor.stream(films))
+    predictions = Predictions.load(scores / "predictions.npz")
+    assert stored_films.largest_difference(table, predictions) < 1e-5
+    whole = tf.saved_model.load(str(out / "1"))
+    stored = {v.name for f in whole.signatures.values() for v in f.variables}
+    assert any("face_lstm" in name for name in stored)
+    assert not any("discriminator" in name for name in stored)
+    assert b"discriminator" not in (out / "1" / "saved_model.pb").read_bytes()
+
+
+def test_a_run_that_only_hears_is_not_exported(hear, towers, capsys):
+    run = hear.folder / "voice" / "teacher"
+    assert hear(mode="export", runs=[str(run)], set=[]) == 2
+    assert "must look at faces" in capsys.readouterr().out
 
 
 def test_a_run_that_only_hears_is_no_network_of_faces(hear, towers, capsys):

@@ -9,7 +9,7 @@ import pytest
 from affect_tf.data import images
 from affect_tf.serving import data_terms
 from affect_tf.serving import model_card
-from affect_tf.serving import served_models
+from affect_tf.serving import score_graphs
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 SERVING = (DOCS / "serving.md").read_text(encoding="utf-8")
@@ -19,9 +19,9 @@ RESPONSIBLE = (DOCS / "responsible_use.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     "name",
     [
-        *served_models.OUTPUTS.values(),
-        served_models.VALID,
-        served_models.SPREAD,
+        *score_graphs.OUTPUTS.values(),
+        score_graphs.VALID,
+        score_graphs.SPREAD,
         "serving_default",
         "serving_image",
         "taxonomy",

@@ -16,12 +16,12 @@ from affect_tf.labels import taxonomy
 from affect_tf.objective import tasks
 from affect_tf.serving import export
 from affect_tf.serving import model_card
-from affect_tf.serving import served_models
+from affect_tf.serving import score_graphs
 from tests.serving import small_models
 
 CARD = model_card.ModelCard("small")
 THRESHOLDS = Thresholds({"AU1": 0.3}, "validation", {"AU1": 0.6}, {})
-NAMES = tuple(served_models.OUTPUTS.values())
+NAMES = tuple(score_graphs.OUTPUTS.values())
 ONE = (tasks.Expression(),)
 
 
@@ -41,7 +41,7 @@ def exported(folder, models, **options):
 def in_process(model, faces):
     logits = model({"image": faces}, training=False)
     return {
-        served_models.OUTPUTS[task.name]: task.decode(logits[task.name]).numpy()
+        score_graphs.OUTPUTS[task.name]: task.decode(logits[task.name]).numpy()
         for task in small_models.TASKS
     }
 

@@ -85,6 +85,8 @@ def test_pictures_are_of_both_kinds_and_one_has_to_be_resized():
 
 
 def test_a_length_of_more_than_seven_bits_is_written_in_several_bytes(prediction_log):
-    log = prediction_log.FromString(warm_up.prediction_log([b"x" * 100_000]))
+    log = prediction_log.FromString(
+        warm_up.prediction_log({"image_bytes": tf.constant([b"x" * 100_000])})
+    )
     tensor = log.predict_log.request.inputs["image_bytes"]
     assert tf.make_ndarray(tensor).tolist() == [b"x" * 100_000]

@@ -16,7 +16,7 @@ from affect_tf.evaluation.evaluator import evaluate
 from affect_tf.evaluation.predictions import check_same_rows
 from affect_tf.evaluation.predictions import Predictions
 from affect_tf.labels.taxonomy import Taxonomy
-from affect_tf.serving.served_models import OUTPUTS
+from affect_tf.serving.score_graphs import OUTPUTS
 
 #: A format that loses more of a score than this says so loudly.
 MOST_LOST = 0.01

@@ -12,7 +12,7 @@ from affect_tf.labels.taxonomy import VA_DIMENSIONS
 from affect_tf.serving.overlay.face_panel import FaceScores
 from affect_tf.serving.prediction.table import presence_column
 from affect_tf.serving.prediction.table import unit_column
-from affect_tf.serving.served_models import SPREAD
+from affect_tf.serving.score_graphs import SPREAD
 
 _BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
 

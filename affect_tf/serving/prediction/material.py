@@ -10,11 +10,14 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 
 from affect_tf.faces import films
+from affect_tf.faces import sound
 from affect_tf.faces.films import FilmFrame
+from affect_tf.faces.sound import FilmSound
 from affect_tf.serving.prediction import inputs
 
 #: How a file begins that the model decodes itself.
@@ -31,12 +34,16 @@ class Material:
       picture: Opens a photograph: uint8 [H, W, 3], RGB. Raises FilmError.
       encoded: Reads a photograph as it is stored, for faces that are aligned already;
         None where it is no JPEG or PNG. Raises OSError.
+      sound: Writes the first sound track of a film into a file, at a rate and with some
+        channels, as `faces.sound.store`; gives None where there is none. Raises
+        FilmError.
     """
 
     name: str
     frames: Callable[[], Iterable[FilmFrame]] | None = None
     picture: Callable[[], np.ndarray] | None = None
     encoded: Callable[[], bytes | None] = lambda: None
+    sound: Callable[[BinaryIO, int, int], FilmSound | None] = lambda *_: None
 
 
 def of_source(source: inputs.Source) -> Material:
@@ -44,7 +51,11 @@ def of_source(source: inputs.Source) -> Material:
     if source.kind == inputs.CAMERA:
         return Material(source.name, frames=lambda: _camera(source))
     if source.kind == inputs.FILM:
-        return Material(source.name, frames=lambda: films.frames(source.name))
+        return Material(
+            source.name,
+            frames=lambda: films.frames(source.name),
+            sound=lambda *into: sound.store(source.name, *into),
+        )
     return Material(
         source.name,
         picture=lambda: films.picture(source.name),

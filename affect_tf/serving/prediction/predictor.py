@@ -16,18 +16,23 @@ from typing import Any
 
 import pandas as pd
 
+from affect_tf.data.past import Past
+from affect_tf.data.windows import Windows
 from affect_tf.errors import UserError
 from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.prediction import material as material_lib
 from affect_tf.serving.prediction import smoothing
 from affect_tf.serving.prediction import table
 from affect_tf.serving.prediction.material import Material
+from affect_tf.serving.prediction.past_scoring import PastScorer
 from affect_tf.serving.prediction.scoring import PictureScorer
+from affect_tf.serving.prediction.scoring import Scorer
 from affect_tf.serving.prediction.sightings import CROP_SIZE
 from affect_tf.serving.prediction.sightings import Finder
 from affect_tf.serving.prediction.sightings import Sighting
 from affect_tf.serving.prediction.table_rows import MaterialRows
 from affect_tf.serving.prediction.table_rows import Outcome
+from affect_tf.serving.prediction.window_scoring import WindowScorer
 
 #: Sightings that wait for a batch to fill up, in batches: frames without a face would
 #: otherwise pile up behind one with a face.
@@ -131,10 +136,10 @@ class Predictor:
           ended: Is told of each film and photograph that is done.
         """
         waiting: collections.deque[Sighting] = collections.deque()
-        scorer = PictureScorer(self.model, self._batch_size)
+        scorer = self._scorer()
         most = _MAX_BATCHES_WAITING * self._batch_size
         rows = _Rows(self.columns, self._smooth, ended)
-        last = None
+        last, since = None, 0
         sightings = self._finder.sightings(materials, 2 * self._batch_size)
         with contextlib.closing(sightings):
             for sighting in sightings:
@@ -142,15 +147,29 @@ class Predictor:
                 if (now := _frame(sighting)) not in (None, last):
                     advanced(1)
                     last = now
+                frame = None if sighting.is_end else sighting.place.frame
+                scorer.advance(sighting.number, sighting.material, frame)
                 if sighting.face is not None:
                     scorer.add(sighting.face)
-                if len(waiting) > most:
+                since += 1
+                # What a model of time holds back for later frames is no reason to
+                # score faces one by one.
+                if len(waiting) > most and since > most:
                     scorer.flush()
+                    since = 0
                 while waiting and not _waits(waiting[0]):
                     yield from rows.add(waiting.popleft())
         scorer.flush()
         for sighting in waiting:
             yield from rows.add(sighting)
+
+    def _scorer(self) -> Scorer:
+        time = self.model.time
+        if isinstance(time, Windows):
+            return WindowScorer(self.model, time, self._batch_size)
+        if isinstance(time, Past):
+            return PastScorer(self.model, time, self._batch_size)
+        return PictureScorer(self.model, self._batch_size)
 
 
 class _Rows:

@@ -156,7 +156,7 @@ class Finder:
         if look.frame is not None:
             place = Place(material.name, look.frame.index, look.frame.time)
             if look.content is not None:
-                face = scoring.Face(number, 0, place.time, look.content)
+                face = scoring.Face(number, 0, place.frame, place.time, look.content)
                 yield Sighting(number, material, place, face=face)
             else:
                 for seen in people.seen(look.frame, look.faces or ()):
@@ -199,7 +199,7 @@ def _aligned(look: _Look) -> np.ndarray | bytes:
 def _sighting(look: _Look, place: Place, seen: analysis.Seen) -> Sighting:
     face = None
     if seen.person is not None:
-        face = scoring.Face(look.number, seen.person, seen.time, seen.crop)
+        face = scoring.Face(look.number, seen.person, place.frame, seen.time, seen.crop)
     seen = dataclasses.replace(seen, crop=None)
     return Sighting(look.number, look.material, place, seen, face)
 

@@ -19,8 +19,8 @@ from affect_tf.errors import UserError
 from affect_tf.faces.analysis import Seen
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.labels.taxonomy import VA_DIMENSIONS
-from affect_tf.serving.served_models import OUTPUTS
-from affect_tf.serving.served_models import SPREAD
+from affect_tf.serving.score_graphs import OUTPUTS
+from affect_tf.serving.score_graphs import SPREAD
 
 #: What a column holds: text, an integer that is never missing, a presence of 1 or 0
 #: that may be, or a number that may be.

@@ -18,7 +18,7 @@ from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.labels.taxonomy import VA_DIMENSIONS
 from affect_tf.serving.prediction.table import presence_column
 from affect_tf.serving.prediction.table import unit_column
-from affect_tf.serving.served_models import SPREAD
+from affect_tf.serving.score_graphs import SPREAD
 
 #: A value that is missing: the highest of the numbers that hold the others.
 _MISSING = 65535

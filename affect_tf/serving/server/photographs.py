@@ -26,8 +26,8 @@ from affect_tf.faces.quality import Quality
 from affect_tf.faces.quality import quality
 from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.prediction.sightings import CROP_SIZE
-from affect_tf.serving.served_models import OUTPUTS
-from affect_tf.serving.served_models import SPREAD
+from affect_tf.serving.score_graphs import OUTPUTS
+from affect_tf.serving.score_graphs import SPREAD
 from affect_tf.serving.server import answers
 from affect_tf.serving.server import picture_headers
 from affect_tf.serving.server import scoring

@@ -10,7 +10,7 @@ from itertools import chain
 
 import numpy as np
 
-from affect_tf.serving.served_models import VALID
+from affect_tf.serving.score_graphs import VALID
 from affect_tf.serving.server import picture_headers
 from affect_tf.serving.server.batcher import Rows
 from affect_tf.serving.server.metrics import Metrics

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from affect_tf.labels.taxonomy import VA_DIMENSIONS
 from affect_tf.serving.loaded_model import LoadedModel
-from affect_tf.serving.served_models import OUTPUTS
-from affect_tf.serving.served_models import SPREAD
-from affect_tf.serving.served_models import VALID
+from affect_tf.serving.score_graphs import OUTPUTS
+from affect_tf.serving.score_graphs import SPREAD
+from affect_tf.serving.score_graphs import VALID
 
 #: (name, type, shape), with -1 for what may be any. Types as the Open Inference
 #: Protocol names them.

@@ -50,9 +50,16 @@ class ServedVersion:
         """Loads a version and warms it up.
 
         Raises:
-          UserError: If it cannot be loaded, or gives no finite scores.
+          UserError: If it cannot be loaded, gives no finite scores, or looks at films.
         """
         self.model = LoadedModel(folder)
+        if self.model.time is not None:
+            raise UserError(
+                "--model must look at single pictures to be served here. Received: "
+                f"--model={folder}, which looks at {type(self.model.time).__name__}. "
+                "TensorFlow Serving serves it, and --mode=predict takes films.",
+                exit_code=2,
+            )
         self._leases = 0
         self._free = threading.Condition()
         self._warm_up(settings.max_batch)
