@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -50,17 +51,23 @@ def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> No
             os.close(handle)
 
 
-def remove_leftovers(path: str | os.PathLike[str]) -> None:
+def remove_leftovers(path: str | os.PathLike[str], unused: float = 0.0) -> None:
     """Removes the temporary neighbours that killed writers of `path` left behind.
 
-    Call it only where nobody else writes `path` just now.
+    Args:
+      path: What they wrote.
+      unused: Seconds for which nothing may have been written to them. With 0, call it
+        only where nobody else writes `path` just now.
     """
     target = pathlib.Path(path)
     # As mkstemp names them: eight of these after the prefix.
     name = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}")
     for neighbour in target.parent.glob(".*"):
-        if name.fullmatch(neighbour.name):
-            neighbour.unlink(missing_ok=True)
+        if not name.fullmatch(neighbour.name):
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - neighbour.stat().st_mtime >= unused:
+                neighbour.unlink()
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

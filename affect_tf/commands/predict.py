@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 import pandas as pd
 import rich.console
 
 from affect_tf import files
 from affect_tf.commands import predict_progress
+from affect_tf.commands import predict_stop
 from affect_tf.commands.predict_flags import Options
 from affect_tf.errors import UserError
 from affect_tf.faces import films
@@ -26,6 +28,11 @@ from affect_tf.training.interrupts import Interrupts
 
 #: Files that are named one by one; beyond, they are counted.
 _MAX_NAMED = 10
+#: Seconds after which a temporary file belongs to a run that was killed: others may
+#: write the same output just now.
+_OLD = 24 * 3600.0
+#: What a file that is read for the second time may raise, and is no end of the others.
+_OF_ONE_FILE = (FilmError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def predict(options: Options, console: rich.console.Console) -> None:
@@ -39,20 +46,21 @@ def predict(options: Options, console: rich.console.Console) -> None:
       UserError: If a file could not be read to its end, after all others are done.
       KeyboardInterrupt: After the table of what was done is written.
     """
-    predictor = predictor_lib.Predictor(
-        options.model,
-        detector=options.detector,
-        faces=options.faces,
-        batch_size=options.batch,
-        smooth=options.smooth,
-    )
-    work = _Work(options, console, predictor)
-    work.write_table()
-    if options.overlay is not None:
-        work.write_overlays()
-    if options.report is not None:
-        work.write_report()
-    work.raise_problems()
+    with Interrupts() as interrupts:
+        predictor = predictor_lib.Predictor(
+            options.model,
+            detector=options.detector,
+            faces=options.faces,
+            batch_size=options.batch,
+            smooth=options.smooth,
+        )
+        work = _Work(options, console, predictor, interrupts)
+        work.write_table()
+        if options.overlay is not None:
+            work.write_overlays()
+        if options.report is not None:
+            work.write_report()
+        work.raise_problems()
 
 
 @dataclasses.dataclass
@@ -104,24 +112,46 @@ class _Work:
         options: Options,
         console: rich.console.Console,
         predictor: predictor_lib.Predictor,
+        interrupts: Interrupts,
     ) -> None:
         self._options, self._console = options, console
-        self._predictor = predictor
+        self._predictor, self._interrupts = predictor, interrupts
         self._counts = _Counts()
 
     def write_table(self) -> None:
         """Predicts; an interrupt ends a film, but is how a camera is stopped."""
         out, columns = self._options.out, self._predictor.columns
-        with Interrupts() as interrupts:
+        files.remove_leftovers(out, _OLD)
+        error = None
+        try:
             with table_files.writer(out, columns) as sheet:
-                stopped = self._fill(sheet, interrupts)
-            for line in self._lines():
-                self._say(line)
-            if stopped and any(s.kind != inputs.CAMERA for s in self._options.sources):
-                self._say(f"{out} ends where it was stopped.")
-                raise KeyboardInterrupt
+                stopped = self._fill(sheet)
+        except Exception as caught:
+            if not self._counts.rows:
+                raise
+            error = caught
+        for line in self._lines():
+            self._say(line)
+        if error is not None:
+            self._raise_stopped(error)
+        if stopped and any(s.kind != inputs.CAMERA for s in self._options.sources):
+            self._say(f"{out} ends where it was stopped.")
+            raise KeyboardInterrupt
 
-    def _fill(self, sheet: table_files.Sheet, interrupts: Interrupts) -> bool:
+    def _raise_stopped(self, error: Exception) -> None:
+        out = self._options.out
+        if not out.is_file():  # Nor could it be written.
+            raise error
+        self._say(f"{out} ends where an error stopped it.")
+        if isinstance(error, UserError | OSError):
+            raise error
+        raise UserError(
+            "A prediction must go to its end. "
+            f"Received: {type(error).__name__}: {error}. Leave out the input that "
+            "follows the last row."
+        ) from error
+
+    def _fill(self, sheet: table_files.Sheet) -> bool:
         """Adds all rows; returns whether it was interrupted."""
         sources = self._options.sources
         success = self._predictor.columns.names.index("success")
@@ -130,16 +160,18 @@ class _Work:
             self._console, "predict", lambda: inputs.expected_frames(sources)
         )
         try:
-            with progress as advance:
-                rows = self._predictor.stream(materials, advance, self._counts.add)
+            with progress as advance, predict_stop.stopping() as stopped:
+                rows = self._predictor.stream(
+                    materials, advance, self._counts.add, stopped
+                )
                 for row in rows:
-                    with interrupts.held():
+                    with self._interrupts.held():
                         sheet.add([row])
                         self._counts.rows += 1
                         self._counts.faces += row[success]
         except KeyboardInterrupt:
             return True
-        return False
+        return stopped.is_set()
 
     def _lines(self) -> Iterator[str]:
         for name in self._counts.faceless_films[:_MAX_NAMED]:
@@ -147,7 +179,10 @@ class _Work:
         more = len(self._counts.faceless_films) - _MAX_NAMED
         if more > 0:
             yield f"and {_count(more, 'more film')} without a face"
-        if self._options.smooth:
+        others = self._options.others
+        if others:
+            yield _left_out(others)
+        if self._options.smooth and self._counts.films:
             yield (
                 f"smoothed over {self._options.smooth:g} s before and after each face; "
                 "live, a row comes that much later"
@@ -168,6 +203,7 @@ class _Work:
         with progress as advance:
             for source, rows in self._rows_of(list(paths)):
                 path = paths[source]
+                files.remove_leftovers(path, _OLD)
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     if source.kind == inputs.FILM:
@@ -178,7 +214,7 @@ class _Work:
                         files.write_bytes(path, _jpeg(drawn))
                         advance(1)
                     written += 1
-                except FilmError as error:
+                except _OF_ONE_FILE as error:
                     if source.name not in unreadable:
                         self._counts.problems.append((source.name, str(error)))
         self._say(f"{self._options.overlay}: {_count(written, 'annotated file')}")
@@ -202,6 +238,7 @@ class _Work:
         """Writes the page."""
         report = importlib.import_module("affect_tf.serving.report")
         model = self._predictor.model
+        files.remove_leftovers(self._options.report, _OLD)
         report.write(
             table_files.read(self._options.out, self._predictor.columns),
             self._options.report,
@@ -240,6 +277,19 @@ def _jpeg(image: object) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "jpeg", quality=92, subsampling=0)
     return stream.getvalue()
+
+
+def _left_out(others: Mapping[str, int]) -> str:
+    """Says how many files nothing reads, the most frequent kinds first."""
+    kinds = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{kind or 'no ending'} {number:,}" for kind, number in kinds]
+    if len(named) > _MAX_NAMED:
+        named[_MAX_NAMED:] = ["..."]
+    total = sum(others.values())
+    verb = "was" if total == 1 else "were"
+    return (
+        f"{_count(total, 'file')} of other kinds {verb} left out ({', '.join(named)})"
+    )
 
 
 def _count(number: int, noun: str) -> str:

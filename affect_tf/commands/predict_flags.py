@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -56,6 +57,7 @@ class Options:
 
     Attributes:
       sources: What to look at.
+      others: {ending: how many files were found that nothing reads}.
       model: Folder of the exported model.
       out: The table.
       overlay: Folder of the annotated copies; None where none are wanted.
@@ -64,6 +66,7 @@ class Options:
     """
 
     sources: list[Source]
+    others: Mapping[str, int]
     model: pathlib.Path
     out: pathlib.Path
     overlay: pathlib.Path | None
@@ -100,12 +103,19 @@ def options(model: pathlib.Path) -> Options:
             exit_code=2,
         )
     detector = _detector(tuple(detection.DETECTORS))
-    sources = inputs.find(FLAGS.input)
+    written = list(filter(None, [out, report, overlay]))
+    found = inputs.search(FLAGS.input, written)
+    sources = found.sources
     outputs.check_not_inputs([out, *filter(None, [report])], sources)
+    outputs.check_writable("out", out)
+    if report is not None:
+        outputs.check_writable("report", report)
     if overlay is not None:
-        _check_overlay(overlay, sources)
+        _check_overlay(overlay, sources, out, report)
+        outputs.check_writable("overlay", overlay, is_folder=True)
     return Options(
         sources=sources,
+        others=found.others,
         model=model,
         out=out,
         overlay=overlay,
@@ -148,7 +158,12 @@ def _detector(known: tuple[str, ...]) -> str:
     return "none"
 
 
-def _check_overlay(folder: pathlib.Path, sources: list[Source]) -> None:
+def _check_overlay(
+    folder: pathlib.Path,
+    sources: list[Source],
+    out: pathlib.Path,
+    report: pathlib.Path | None,
+) -> None:
     from affect_tf.serving.prediction import inputs
     from affect_tf.serving.prediction import outputs
 
@@ -157,6 +172,12 @@ def _check_overlay(folder: pathlib.Path, sources: list[Source]) -> None:
         raise UserError(
             "--overlay must have films or photographs, which it reads a second time. "
             f"Received: --input={cameras[0].name}, a camera. Leave --overlay out.",
+            exit_code=2,
+        )
+    if folder.absolute() in (out.absolute(), report and report.absolute()):
+        raise UserError(
+            "--overlay must be a folder of its own. "
+            f"Received: --overlay={folder}, which is another output. Name another.",
             exit_code=2,
         )
     paths = outputs.overlay_paths(sources, folder)

@@ -47,8 +47,9 @@ class Calibration:
         after the fit flatter.
       rows: Labelled rows that it was fitted on.
       nll: {"before", "after", "held_out"}: mean negative log-likelihood of the labels,
-        nats, "after" under the temperature that fits best. "held_out" is after a fit to other people: to four fifths of them, five
-        times. It is missing where fewer than five people are seen.
+        nats; "after" under the temperature that fits best, "held_out" after a fit to
+        other people: to four fifths of them, five times. The last is missing where
+        fewer than five people are seen.
       ece: The same of the expected calibration error, in [0, 1].
       kept: Why the temperature stays at 1; "" where it was fitted.
     """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import glob
+import itertools
 import os
 import pathlib
 from collections.abc import Iterable
@@ -30,14 +32,37 @@ class Source:
     kind: str
 
 
+@dataclasses.dataclass
+class Found:
+    """What values name.
+
+    Attributes:
+      sources: Each once.
+      others: {ending in lower case, "" for none: how many files below folders and
+        among the matches of patterns were left out, as nothing reads them}.
+    """
+
+    sources: list[Source]
+    others: collections.Counter[str]
+
+
 def find(values: Iterable[str]) -> list[Source]:
-    """Returns the sources that paths, patterns and numbers name, each once.
+    """Returns the sources of `search`."""
+    return search(values).sources
+
+
+def search(
+    values: Iterable[str], outputs: Sequence[str | os.PathLike[str]] = ()
+) -> Found:
+    """Finds the sources that paths, patterns and numbers name, each once.
 
     Args:
       values: Each is a file, a folder (searched with the folders in it, but for hidden
         files), a pattern such as "faces/*.jpg" or "**/*.mp4", the number of a camera,
         or several of these with commas between. What exists under the very name is
         taken as it is, whatever its characters.
+      outputs: Files and folders that lie below a folder that is searched, and are no
+        input: an earlier run has written them.
 
     Returns:
       In the order of `values`; within a folder or a pattern, by path. A file that is
@@ -55,7 +80,10 @@ def find(values: Iterable[str]) -> list[Source]:
             "Received: none. Write for example --input=film.mp4.",
             exit_code=2,
         )
-    return list(dict.fromkeys(source for part in parts for source in _found(part)))
+    others: collections.Counter[str] = collections.Counter()
+    written = [os.path.realpath(path) for path in outputs]
+    found = [source for part in parts for source in _found(part, written, others)]
+    return Found(list(dict.fromkeys(found)), others)
 
 
 def expected_frames(sources: Sequence[Source]) -> int | None:
@@ -83,10 +111,13 @@ def _parts(value: str) -> list[str]:
     return [part for part in value.split(",") if part]
 
 
-def _found(value: str) -> Iterator[Source]:
+def _found(
+    value: str, written: Sequence[str], others: collections.Counter[str]
+) -> Iterator[Source]:
     path = pathlib.Path(value)
     if path.is_dir():
-        yield from _usable(value, sorted(_below(value)))
+        below = _without(written, value, _below(value))
+        yield from _usable(value, sorted(below), others)
     elif path.exists():
         yield _file(value)
     elif value.isascii() and value.isdecimal():
@@ -97,7 +128,9 @@ def _found(value: str) -> Iterator[Source]:
             found += _below(match) if os.path.isdir(match) else [match]
         # Links that lead in circles give a file many names: the shortest is its own.
         shortest = {os.path.realpath(p): p for p in sorted(found, key=len)[::-1]}
-        yield from _usable(value, sorted(shortest.values()))
+        plain = itertools.takewhile(lambda p: not glob.has_magic(p), path.parts)
+        kept = _without(written, os.path.join(".", *plain), shortest.values())
+        yield from _usable(value, sorted(kept), others)
     else:
         raise UserError(
             "--input must be there. "
@@ -107,7 +140,25 @@ def _found(value: str) -> Iterator[Source]:
         )
 
 
-def _usable(value: str, paths: Sequence[str]) -> Iterator[Source]:
+def _without(
+    written: Sequence[str], folder: str, paths: Iterable[str]
+) -> Iterator[str]:
+    """Gives the paths that are not among outputs below the folder that was searched."""
+    top = os.path.realpath(folder)
+    below = [path for path in written if _is_below(path, top)]
+    for path in paths:
+        real = os.path.realpath(path) if below else ""
+        if not any(real == each or _is_below(real, each) for each in below):
+            yield path
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(os.path.join(folder, ""))
+
+
+def _usable(
+    value: str, paths: Sequence[str], others: collections.Counter[str]
+) -> Iterator[Source]:
     if not paths:
         raise UserError(
             "--input must name films or photographs. "
@@ -123,6 +174,8 @@ def _usable(value: str, paths: Sequence[str]) -> Iterator[Source]:
             "Correct it, or name the file itself.",
             exit_code=2,
         )
+    left = set(paths).difference(usable)
+    others.update(pathlib.Path(path).suffix.lower() for path in left)
     yield from map(_file, usable)
 
 

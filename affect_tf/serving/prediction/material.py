@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import pathlib
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import numpy as np
 
 from affect_tf.faces import films
 from affect_tf.faces import sound
+from affect_tf.faces.film_decoding import FilmError
 from affect_tf.faces.films import FilmFrame
 from affect_tf.faces.sound import FilmSound
 from affect_tf.serving.prediction import inputs
@@ -37,6 +39,7 @@ class Material:
       sound: Writes the first sound track of a film into a file, at a rate and with some
         channels, as `faces.sound.store`; gives None where there is none. Raises
         FilmError.
+      is_live: Whether frames come at a pace of their own, and somebody waits for each.
     """
 
     name: str
@@ -44,16 +47,17 @@ class Material:
     picture: Callable[[], np.ndarray] | None = None
     encoded: Callable[[], bytes | None] = lambda: None
     sound: Callable[[BinaryIO, int, int], FilmSound | None] = lambda *_: None
+    is_live: bool = False
 
 
 def of_source(source: inputs.Source) -> Material:
     """Returns what a user named on the command line."""
     if source.kind == inputs.CAMERA:
-        return Material(source.name, frames=lambda: _camera(source))
+        return Material(source.name, frames=lambda: _camera(source), is_live=True)
     if source.kind == inputs.FILM:
         return Material(
             source.name,
-            frames=lambda: films.frames(source.name),
+            frames=lambda: _film(source.name),
             sound=lambda *into: sound.store(source.name, *into),
         )
     return Material(
@@ -70,7 +74,8 @@ def of_things(things: Any, rate: float = 25.0) -> list[Material]:
       things: A path, or several: what the command line takes. An array: uint8
         [H, W, 3], RGB, is a photograph, [N, H, W, 3] are N of them. A list may mix
         paths and photographs. An iterator gives the frames of one film, in order:
-        arrays, or `FilmFrame`s with times of their own.
+        arrays, or `FilmFrame`s with times of their own. One that begins with a path
+        is a list of paths.
       rate: Frames a second of an iterator of arrays, Hz.
 
     Raises:
@@ -82,11 +87,16 @@ def of_things(things: Any, rate: float = 25.0) -> list[Material]:
     if isinstance(things, np.ndarray) and things.ndim == 3:
         things = things[None]
     if isinstance(things, Iterator):
+        first = list(itertools.islice(things, 1))
+        things = itertools.chain(first, things)
+        if first and isinstance(first[0], str | os.PathLike):
+            things = list(things)
+    if isinstance(things, Iterator):
         if not rate > 0:
             raise ValueError(
                 f"rate must be above 0. Received: rate={rate}. Pass frames a second."
             )
-        return [Material("frames", frames=lambda: _timed(things, rate))]
+        return [Material("frames", frames=lambda: _timed(things, rate), is_live=True)]
     if not isinstance(things, np.ndarray | Sequence):
         raise ValueError(
             "What to predict on must be a path, an array, a list of these or an "
@@ -132,6 +142,18 @@ def _timed(frames: Iterable[Any], rate: float) -> Iterator[FilmFrame]:
             yield frame
         else:
             yield FilmFrame(index, index / rate, checked_picture(frame))
+
+
+def _film(path: str) -> Iterator[FilmFrame]:
+    """Gives the frames of a film, whose every failure is its own and of no other."""
+    try:
+        yield from films.frames(path)
+    except (FilmError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise FilmError(
+            f"A film must be whole. Received: {path}: {error!r}. Leave it out."
+        ) from error
 
 
 def _camera(source: inputs.Source) -> Iterator[FilmFrame]:

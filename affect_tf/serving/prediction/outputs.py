@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import os
 import pathlib
+import tempfile
 from collections.abc import Iterable
 from collections.abc import Sequence
 
@@ -32,6 +34,41 @@ def table_ending(path: str | os.PathLike[str]) -> str:
     return ending
 
 
+def check_writable(flag: str, path: pathlib.Path, is_folder: bool = False) -> None:
+    """Tries whether a file can be made where an output will be; leaves nothing there.
+
+    Args:
+      flag: Which names the output: "out".
+      path: The output.
+      is_folder: Whether it is a folder of outputs, which may be there already.
+
+    Raises:
+      UserError: If it cannot.
+    """
+    reason = ""
+    if path.is_dir() and not is_folder:
+        reason = "it is a folder"
+    elif path.exists() and is_folder and not path.is_dir():
+        reason = "it is a file"
+    else:
+        places = (
+            [path, *path.absolute().parents] if is_folder else path.absolute().parents
+        )
+        place = next(each for each in places if each.exists())
+        try:
+            with tempfile.TemporaryFile(dir=place):
+                pass
+        except OSError as error:
+            reason = f"{place}: {error.strerror}"
+    if reason:
+        kind = "folder" if is_folder else "file"
+        raise UserError(
+            f"--{flag} must be a {kind} that can be written. "
+            f"Received: --{flag}={path}: {reason}. Name another.",
+            exit_code=2,
+        )
+
+
 def check_not_inputs(
     outputs: Iterable[str | os.PathLike[str]], sources: Iterable[Source]
 ) -> None:
@@ -52,7 +89,9 @@ def overlay_paths(
     """Returns where the annotated copy of each film and photograph goes.
 
     Below the folder that all of them share, paths stay as they are; the ending becomes
-    .mp4 or .jpg. Where two would be called alike, the ending stays before that.
+    .mp4 or .jpg. Where two would be called alike, the ending stays before that, and a
+    number follows it where that is taken as well. All names differ, on disks that do
+    not tell capitals apart too.
 
     Args:
       sources: Films and photographs that lie on a disk.
@@ -68,10 +107,14 @@ def overlay_paths(
         os.path.splitext(name)[0] + ending
         for name, ending in zip(names, endings, strict=True)
     ]
-    taken = collections.Counter(short)
-    return {
-        source: folder / (name + ending if taken[brief] > 1 else brief)
-        for source, name, brief, ending in zip(
-            sources, names, short, endings, strict=True
-        )
-    }
+    count = collections.Counter(map(str.casefold, short))
+    taken = {name for name, times in count.items() if times == 1}
+    places = {}
+    for source, name, brief, ending in zip(sources, names, short, endings, strict=True):
+        if count[brief.casefold()] > 1:
+            numbers = (f"{name}.{number}{ending}" for number in itertools.count(2))
+            candidates = itertools.chain([name + ending], numbers)
+            brief = next(c for c in candidates if c.casefold() not in taken)
+            taken.add(brief.casefold())
+        places[source] = folder / brief
+    return places

@@ -24,7 +24,7 @@ _R = TypeVar("_R")
 #: How often a thread that waits looks whether it is still wanted, seconds.
 _LOOK_EVERY = 0.1
 #: How long to wait for a thread that was told to stop, seconds.
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 
 
 class _End:
@@ -34,13 +34,17 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[_T], size: int) -> Iterator[_T]:
+def ahead(
+    items: Iterable[_T | None], size: int, idle: float | None = None
+) -> Iterator[_T | None]:
     """Takes items in a thread of their own, up to `size` ahead of who asks for them.
 
     Args:
       items: Is closed, where it can be, in that thread; also where the caller stops
-        before the end.
+        before the end. A None is no item, but a chance to see that nobody asks.
       size: How many are held, 1 or more.
+      idle: Seconds after which a None says that there is nothing just now, and again
+        after as many more; None to wait for the next item however long it takes.
 
     Raises:
       Whatever `items` raises, after the items before.
@@ -59,7 +63,8 @@ def ahead(items: Iterable[_T], size: int) -> Iterator[_T]:
         try:
             with _closed(items):
                 for item in items:
-                    put(item)
+                    if item is not None:
+                        put(item)
                     if stopped.is_set():
                         return
         except BaseException as caught:
@@ -69,7 +74,14 @@ def ahead(items: Iterable[_T], size: int) -> Iterator[_T]:
     thread = threading.Thread(target=take, name="ahead", daemon=True)
     thread.start()
     try:
-        while not isinstance(item := held.get(), _End):
+        while True:
+            try:
+                item = held.get(timeout=idle)
+            except queue.Empty:
+                yield None
+                continue
+            if isinstance(item, _End):
+                break
             yield item
         if item.error is not None:
             raise item.error
@@ -79,12 +91,14 @@ def ahead(items: Iterable[_T], size: int) -> Iterator[_T]:
 
 
 def mapped(
-    items: Iterable[_T], function: Callable[[_T], _R], workers: int
-) -> Iterator[_R]:
+    items: Iterable[_T | None], function: Callable[[_T], _R], workers: int
+) -> Iterator[_R | None]:
     """Calls a function on several items at a time; results come in order.
 
     Args:
-      items: Asked for in the caller's thread, and closed where it can be.
+      items: Asked for in the caller's thread, and closed where it can be. A None is no
+        item, but a chance to give what is ready while the next one takes its time; it
+        is handed on.
       function: Called in `workers` threads.
       workers: 1 or more; twice as many items are held.
 
@@ -101,9 +115,14 @@ def mapped(
                 except Exception as caught:  # The end too; what came before is first.
                     error = caught
                 else:
-                    pending.append(pool.submit(function, item))
-                while pending and (error or len(pending) >= 2 * workers):
+                    if item is not None:
+                        pending.append(pool.submit(function, item))
+                while pending and (
+                    error or pending[0].done() or len(pending) >= 2 * workers
+                ):
                     yield pending.popleft().result()
+                if error is None and item is None:
+                    yield None
             if not isinstance(error, StopIteration):
                 raise error
         finally:

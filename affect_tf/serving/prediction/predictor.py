@@ -9,6 +9,8 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
+import threading
+import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -37,6 +39,10 @@ from affect_tf.serving.prediction.window_scoring import WindowScorer
 #: Sightings that wait for a batch to fill up, in batches: frames without a face would
 #: otherwise pile up behind one with a face.
 _MAX_BATCHES_WAITING = 2
+#: How long a live face waits for others to be scored with, seconds.
+_LIVE_WAIT = 0.05
+#: How long a source that was told to stop may give nothing, seconds: it hangs.
+_PATIENCE = 5.0
 
 
 def _ignored(_: Any) -> None:
@@ -127,6 +133,7 @@ class Predictor:
         materials: Iterable[Material],
         advanced: Callable[[int], None] = _ignored,
         ended: Callable[[Outcome], None] = _ignored,
+        stopped: threading.Event | None = None,
     ) -> Iterator[table.Row]:
         """Gives rows in the order of `columns`.
 
@@ -134,34 +141,47 @@ class Predictor:
           materials: What to look at, in order.
           advanced: Is told how many more frames were looked at.
           ended: Is told of each film and photograph that is done.
+          stopped: Once it is set, no more is read; the rows of what was still come.
+
+        Raises:
+          Whatever ends it, after the rows of all that was seen and scored before.
         """
+        stopped = stopped or threading.Event()
         waiting: collections.deque[Sighting] = collections.deque()
         scorer = self._scorer()
         most = _MAX_BATCHES_WAITING * self._batch_size
         rows = _Rows(self.columns, self._smooth, ended)
-        last, since = None, 0
-        sightings = self._finder.sightings(materials, 2 * self._batch_size)
+        last, since, latest, error = None, 0, None, None
+        sightings = self._finder.sightings(
+            materials, 2 * self._batch_size, _LIVE_WAIT, stopped
+        )
         with contextlib.closing(sightings):
-            for sighting in sightings:
-                waiting.append(sighting)
-                if (now := _frame(sighting)) not in (None, last):
-                    advanced(1)
-                    last = now
-                frame = None if sighting.is_end else sighting.place.frame
-                scorer.advance(sighting.number, sighting.material, frame)
-                if sighting.face is not None:
-                    scorer.add(sighting.face)
-                since += 1
-                # What a model of time holds back for later frames is no reason to
-                # score faces one by one.
-                if len(waiting) > most and since > most:
-                    scorer.flush()
-                    since = 0
-                while waiting and not _waits(waiting[0]):
-                    yield from rows.add(waiting.popleft())
-        scorer.flush()
-        for sighting in waiting:
-            yield from rows.add(sighting)
+            try:
+                for sighting, is_due in _timely(sightings, stopped):
+                    if sighting is not None:
+                        waiting.append(sighting)
+                        latest, since = sighting, since + 1
+                        if (now := _frame(sighting)) not in (None, last):
+                            advanced(1)
+                            last = now
+                        _tell(scorer, sighting)
+                    # What a model of time holds back for later frames is no reason to
+                    # score faces one by one.
+                    if is_due or (len(waiting) > most and since > most):
+                        scorer.flush()
+                        since = 0
+                    while waiting and not _waits(waiting[0]):
+                        yield from rows.add(waiting.popleft())
+                if latest is not None:  # Told to stop, perhaps in the midst of it.
+                    scorer.advance(latest.number, latest.material, None)
+                scorer.flush()
+            except Exception as caught:  # First what is known, then what went wrong.
+                error = caught
+            while waiting and not _waits(waiting[0]):
+                yield from rows.add(waiting.popleft())
+            yield from rows.end()
+        if error is not None:
+            raise error
 
     def _scorer(self) -> Scorer:
         time = self.model.time
@@ -191,6 +211,43 @@ class _Rows:
         if sighting.is_end:
             self._ended(self._current.outcome)
             self._current = None
+
+    def end(self) -> Iterator[table.Row]:
+        """Gives what waits of a material whose end did not come."""
+        if self._current is not None:
+            yield from self._current.rest()
+            self._ended(self._current.outcome)
+            self._current = None
+
+
+def _timely(
+    sightings: Iterator[Sighting | None], stopped: threading.Event
+) -> Iterator[tuple[Sighting | None, bool]]:
+    """Gives sightings, and whether it is time to score what waits.
+
+    That is so of live material alone: a file's faces wait for a batch to fill up, as
+    that is faster. Ends where what was told to stop gives nothing more.
+    """
+    first, is_live, last = None, False, time.monotonic()
+    for sighting in sightings:
+        now = time.monotonic()
+        if sighting is not None:
+            last, is_live = now, sighting.material.is_live
+            first = now if first is None else first
+        elif stopped.is_set() and now - last > _PATIENCE:
+            return
+        waited = 0.0 if first is None else now - first
+        is_due = is_live and (sighting is None or waited >= _LIVE_WAIT)
+        if is_due:
+            first = None
+        yield sighting, is_due
+
+
+def _tell(scorer: Scorer, sighting: Sighting) -> None:
+    frame = None if sighting.is_end else sighting.place.frame
+    scorer.advance(sighting.number, sighting.material, frame)
+    if _waits(sighting):
+        scorer.add(sighting.face)
 
 
 def _waits(sighting: Sighting) -> bool:

@@ -6,12 +6,14 @@ import contextlib
 import dataclasses
 import os
 import queue
+import threading
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 import numpy as np
 
+from affect_tf.errors import UserError
 from affect_tf.faces import alignment
 from affect_tf.faces import analysis
 from affect_tf.faces import detection
@@ -20,12 +22,16 @@ from affect_tf.faces.films import FilmFrame
 from affect_tf.serving.prediction import overlapping
 from affect_tf.serving.prediction import scoring
 from affect_tf.serving.prediction.material import Material
+from affect_tf.serving.prediction.table import NOBODY
 from affect_tf.serving.prediction.table import Place
 
 #: More threads than this only wait for the film to be decoded.
 _MAX_WORKERS = 8
 #: Frames that are decoded before their turn. A frame of 4K has 25 MB.
 _FRAMES_AHEAD = 4
+#: How often frames that are looked at are asked whether they are done, where no more
+#: come, seconds.
+_GLANCE = 0.02
 #: The name of the detector for faces that are aligned already.
 ALIGNED = "none"
 
@@ -105,17 +111,25 @@ class Finder:
             self._detectors.put(detect)
 
     def sightings(
-        self, materials: Iterable[Material], ahead: int
-    ) -> Iterator[Sighting]:
+        self,
+        materials: Iterable[Material],
+        ahead: int,
+        idle: float | None = None,
+        stopped: threading.Event | None = None,
+    ) -> Iterator[Sighting | None]:
         """Gives what is seen in all frames, in order.
 
         Args:
           materials: One after another; each is opened when its turn comes.
           ahead: How many sightings are made before they are asked for.
+          idle: As of `overlapping.ahead`.
+          stopped: Once it is set, no more frames are read; what was, is still given.
         """
-        looks = overlapping.ahead(_looks(materials), _FRAMES_AHEAD)
+        looks = overlapping.ahead(
+            _looks(materials, stopped or threading.Event()), _FRAMES_AHEAD, _GLANCE
+        )
         found = overlapping.mapped(looks, self._find, self._workers)
-        return overlapping.ahead(self._followed(found), ahead)
+        return overlapping.ahead(self._followed(found), ahead, idle)
 
     def _find(self, look: _Look) -> _Look:
         """Opens a photograph, and finds the faces; runs in several threads."""
@@ -130,21 +144,25 @@ class Finder:
                 return look
             if look.frame is None:
                 look.frame = FilmFrame(0, 0.0, look.material.picture())
-        except (FilmError, OSError) as error:
+            detect = self._detectors.get()
+            try:
+                look.faces = detect(look.frame.image)
+            finally:
+                self._detectors.put(detect)
+        except MemoryError:
+            raise
+        except Exception as error:  # One picture of thousands must not end them all.
             look.problem = reason(error, look.material.name)
-            return look
-        detect = self._detectors.get()
-        try:
-            look.faces = detect(look.frame.image)
-        finally:
-            self._detectors.put(detect)
         return look
 
-    def _followed(self, looks: Iterator[_Look]) -> Iterator[Sighting]:
+    def _followed(self, looks: Iterator[_Look | None]) -> Iterator[Sighting | None]:
         """Tells the people of each material apart; pictures are let go of here."""
         number, people = -1, None
         with contextlib.closing(looks):
             for look in looks:
+                if look is None:
+                    yield None
+                    continue
                 if look.number != number or people is None:
                     number = look.number
                     people = analysis.People(self._size, self._keep)
@@ -155,12 +173,17 @@ class Finder:
         is_picture = material.frames is None
         if look.frame is not None:
             place = Place(material.name, look.frame.index, look.frame.time)
-            if look.content is not None:
-                face = scoring.Face(number, 0, place.frame, place.time, look.content)
+            try:
+                if not look.problem:
+                    yield from _faces(look, place, people)
+            except MemoryError:
+                raise
+            except Exception as error:
+                look.problem = reason(error, material.name)
+            if look.problem and not is_picture:
+                face = scoring.Face(number, NOBODY, place.frame, place.time, None)
+                face.problem = look.problem
                 yield Sighting(number, material, place, face=face)
-            else:
-                for seen in people.seen(look.frame, look.faces or ()):
-                    yield _sighting(look, place, seen)
         if look.is_end or is_picture:
             place = Place(material.name)
             yield Sighting(number, material, place, is_end=True, problem=look.problem)
@@ -168,15 +191,17 @@ class Finder:
 
 def reason(error: Exception, name: str) -> str:
     """Returns why a file gives no row, or no more, for the table and for people."""
-    said = str(error)
+    said = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         said = error.strerror
     # Messages for the terminal repeat the name, which stands in the row already.
     return f"cannot be read: {said.rpartition(f'Received: {name}: ')[2]}"
 
 
-def _looks(materials: Iterable[Material]) -> Iterator[_Look]:
+def _looks(materials: Iterable[Material], stopped: threading.Event) -> Iterator[_Look]:
     for number, material in enumerate(materials):
+        if stopped.is_set():
+            return
         if material.frames is None:
             yield _Look(number, material)
             continue
@@ -184,7 +209,9 @@ def _looks(materials: Iterable[Material]) -> Iterator[_Look]:
         try:
             for frame in material.frames():
                 yield _Look(number, material, frame)
-        except (FilmError, OSError) as error:
+                if stopped.is_set():
+                    break
+        except (FilmError, OSError, UserError) as error:
             problem = reason(error, material.name)
         yield _Look(number, material, is_end=True, problem=problem)
 
@@ -194,6 +221,14 @@ def _aligned(look: _Look) -> np.ndarray | bytes:
         return look.frame.image
     encoded = look.material.encoded()
     return look.material.picture() if encoded is None else encoded
+
+
+def _faces(look: _Look, place: Place, people: analysis.People) -> list[Sighting]:
+    if look.content is not None:
+        face = scoring.Face(look.number, 0, place.frame, place.time, look.content)
+        return [Sighting(look.number, look.material, place, face=face)]
+    seen = people.seen(look.frame, look.faces or ())
+    return [_sighting(look, place, each) for each in seen]
 
 
 def _sighting(look: _Look, place: Place, seen: analysis.Seen) -> Sighting:

@@ -53,6 +53,9 @@ class Smoother(Generic[_T]):
           person: Whose scores they are.
           scores: {output: float [K]}; None in a row without a face.
         """
+        if self._seconds == 0:
+            yield row, scores
+            return
         self._rows.append((row, time, person, scores))
         if scores is not None:
             self._past.setdefault(person, collections.deque()).append((time, scores))
@@ -67,7 +70,7 @@ class Smoother(Generic[_T]):
 
     def _first(self) -> tuple[_T, Outputs | None]:
         row, time, person, scores = self._rows.popleft()
-        if scores is None or self._seconds == 0:
+        if scores is None:
             self._forget(time)
             return row, scores
         near = [

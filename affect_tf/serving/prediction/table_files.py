@@ -1,7 +1,7 @@
 """Tables of predictions as files: CSV, Parquet and JSON lines, a chunk at a time.
 
-A file is written under a temporary name and renamed once it is whole. An interrupt ends
-it where it is: it is then a valid file of what was done.
+A file is written under a temporary name and renamed once it is whole. An interrupt or
+an error ends it where it is: it is then a valid file of what was done.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def writer(path: str | os.PathLike[str], columns: table.Columns) -> Iterator[She
     """Opens a table; its folder is made where there is none.
 
     Args:
-      path: Ends in .csv, .parquet or .jsonl. What is there is replaced at the end, or
-        kept where the block ends in an error other than KeyboardInterrupt.
+      path: Ends in .csv, .parquet or .jsonl. What is there is replaced at the end; it
+        is kept where the block ends in an error before the first row.
       columns: Of the rows that will come.
 
     Raises:
@@ -53,7 +53,7 @@ def writer(path: str | os.PathLike[str], columns: table.Columns) -> Iterator[She
         package that writes Parquet is missing.
     """
     make = _SHEETS[outputs.table_ending(path)]
-    interrupt = None
+    ended_by = None
     with contextlib.ExitStack() as stack:
         try:
             stream = stack.enter_context(files.atomic_writer(path))
@@ -64,13 +64,30 @@ def writer(path: str | os.PathLike[str], columns: table.Columns) -> Iterator[She
                 exit_code=2,
             ) from error
         sheet = make(stream, columns)
+        counted = _Counted(sheet)
         try:
-            yield sheet
-        except KeyboardInterrupt as stop:
-            interrupt = stop
+            yield counted
+        except (KeyboardInterrupt, Exception) as error:
+            if not isinstance(error, KeyboardInterrupt) and not counted.rows:
+                raise
+            ended_by = error
         sheet.close()
-    if interrupt is not None:
-        raise interrupt
+    if ended_by is not None:
+        raise ended_by
+
+
+class _Counted:
+    """A sheet that knows whether it has rows."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet, self.rows = sheet, 0
+
+    def add(self, rows: Sequence[table.Row]) -> None:
+        self._sheet.add(rows)
+        self.rows += len(rows)
+
+    def close(self) -> None:
+        self._sheet.close()
 
 
 def read(path: str | os.PathLike[str], columns: table.Columns) -> pd.DataFrame:

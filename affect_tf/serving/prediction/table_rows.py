@@ -46,8 +46,9 @@ class MaterialRows:
         self._columns = columns
         self._smoother: Smoother[Sighting] = Smoother(smooth)
         # A film in which nobody is ever seen has no rows: the frames before the first
-        # face wait here, as eight bytes each, however long that takes.
-        self._without = array.array("d")
+        # face wait here, as sixteen bytes each, however long that takes.
+        self._indices, self._times = array.array("q"), array.array("d")
+        self._is_begun = False
         self._last = table.Place(material.name)
 
     def add(self, sighting: Sighting) -> Iterator[table.Row]:
@@ -58,10 +59,12 @@ class MaterialRows:
         self._last = sighting.place
         self.outcome.frames = sighting.place.frame + 1
         face = sighting.face
-        if self.outcome.is_film and not self.outcome.faces and face is None:
-            self._without.append(sighting.place.time)
+        if self.outcome.is_film and not self._is_begun and face is None:
+            self._indices.append(sighting.place.frame)
+            self._times.append(sighting.place.time)
             return
-        if not self.outcome.faces:
+        if not self._is_begun:
+            self._is_begun = True
             yield from self._held()
         if face is not None:
             self.outcome.faces += face.scores is not None
@@ -81,14 +84,19 @@ class MaterialRows:
         return self._columns.face(sighting.place, sighting.seen, scores)
 
     def _held(self) -> Iterator[table.Row]:
-        times, self._without = self._without, array.array("d")
-        for frame, time in enumerate(times):
+        held = zip(self._indices, self._times, strict=True)
+        self._indices, self._times = array.array("q"), array.array("d")
+        for frame, time in held:
             place = table.Place(self.outcome.name, frame, time)
             yield self._columns.failed(place)
 
-    def _end(self, problem: str) -> Iterator[table.Row]:
+    def rest(self) -> Iterator[table.Row]:
+        """Gives what still waits: nothing more of this one will come."""
         for each, smooth in self._smoother.end():
             yield self._row(each, smooth)
+
+    def _end(self, problem: str) -> Iterator[table.Row]:
+        yield from self.rest()
         if problem:
             self.outcome.problem = problem
             place = table.Place(self.outcome.name, self.outcome.frames, self._last.time)

@@ -95,6 +95,43 @@ def test_annotated_copies_keep_their_folders_and_never_share_a_name(tmp_path):
     ]
 
 
+def test_annotated_copies_of_names_within_names_differ(tmp_path):
+    names = (
+        "a.jpg",
+        "a.png",
+        "a.jpg.jpg",
+        "a.jpg.2.png",
+        "B.jpg",
+        "b.png",
+        "b.png.png",
+    )
+    sources = [Source(str(tmp_path / name), "picture") for name in names]
+    places = outputs.overlay_paths(sources, pathlib.Path("out"))
+    assert len({str(path).lower() for path in places.values()}) == len(names)
+
+
+def test_what_an_earlier_run_wrote_is_no_input(folder):
+    for name in ("in/seen/a/c.mp4", "in/seen/b.jpg"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    known = {"in/a,b [1].png", "in/a/c.mp4", "in/b.JPG"}
+    for value in ("in", "i?", "**/*.*"):
+        names = {s.name for s in inputs.search([value], ["in/seen"]).sources}
+        assert names - {"7"} == known, value
+    for value in ("in/seen", "in/seen/*.*", "in/seen/b.jpg"):
+        assert inputs.search([value], ["in/seen"]).sources, "if one insists"
+    assert len(inputs.search(["in"], ["in"]).sources) == 5
+
+
+def test_files_of_other_kinds_are_counted_by_their_endings(folder):
+    for name in ("x.GIF", "y.gif", "z"):
+        (folder / "in" / name).write_bytes(b"")
+    found = inputs.search(["in", "in/b.JPG"])
+    assert found.others == {".gif": 2, ".txt": 1, "": 1}
+    assert inputs.search(["in/b.JPG"]).others == {}
+
+
 def test_an_input_is_never_written_over(folder):
     with pytest.raises(UserError, match="must not be one of the inputs"):
         outputs.check_not_inputs(["in/../in/b.JPG"], inputs.find(["in"]))

@@ -1,4 +1,6 @@
+import os
 import signal
+import types
 
 import numpy as np
 import pandas as pd
@@ -7,8 +9,12 @@ from absl.testing import flagsaver
 from PIL import Image
 
 import main
+from affect_tf import files
 from affect_tf.commands import predict
+from affect_tf.errors import UserError
+from affect_tf.faces.films import FilmFrame
 from affect_tf.serving.prediction import inputs
+from affect_tf.serving.prediction import scoring
 from tests.serving import small_models
 from tests.serving.prediction import bright_faces
 
@@ -83,7 +89,9 @@ def test_an_interrupt_keeps_the_rows_so_far(run, tmp_path, monkeypatch):
     code, output = run(input=["f.mp4"], overlay="true")
     assert code == 130
     assert "predictions.csv ends where it was stopped." in output
-    assert pd.read_csv("predictions.csv")["frame"].tolist() == list(range(41))
+    frames = pd.read_csv("predictions.csv")["frame"].tolist()
+    assert frames == list(range(len(frames)))
+    assert 41 <= len(frames) < 200, "what was seen, and no more"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "f.mp4",
         "predictions.csv",
@@ -92,10 +100,10 @@ def test_an_interrupt_keeps_the_rows_so_far(run, tmp_path, monkeypatch):
 
 def test_an_interrupt_is_how_a_camera_is_stopped(run, monkeypatch):
     def frames(number):
-        for index in range(30):
+        for index in range(5000):
             if index == 20:
                 signal.raise_signal(signal.SIGINT)
-            yield bright_faces.picture(1)
+            yield FilmFrame(index, index / 25, bright_faces.picture(1))
 
     monkeypatch.setattr(
         predict.material,
@@ -104,6 +112,88 @@ def test_an_interrupt_is_how_a_camera_is_stopped(run, monkeypatch):
     )
     code, output = run(input=["0"])
     assert (code, "ends where" in output) == (0, False)
+    seen = pd.read_csv("predictions.csv")["frame"].tolist()
+    assert seen == list(range(len(seen)))
+    assert 20 <= len(seen) < 5000
+
+
+def test_a_second_interrupt_stops_at_once(run, tmp_path, monkeypatch):
+    bright_faces.film(tmp_path / "f.mp4", [1] * 200)
+    add = predict.table_files._Csv.add
+
+    def interrupted(sheet, rows):
+        add(sheet, rows)
+        if rows[0][1] == 20:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(predict.table_files._Csv, "add", interrupted)
+    assert run(input=["f.mp4"])[0] == 130
+    assert pd.read_csv("predictions.csv")["frame"].tolist() == list(range(21))
+
+
+@pytest.mark.parametrize(
+    "error, message",
+    [
+        (UserError("A batch must fit. Lower --batch."), "Lower --batch."),
+        (RuntimeError("device lost"), "RuntimeError: device lost"),
+    ],
+)
+def test_an_error_in_the_middle_keeps_the_rows_so_far(
+    run, tmp_path, monkeypatch, error, message
+):
+    bright_faces.film(tmp_path / "f.mp4", [1] * 30)
+    outputs, calls = scoring.PictureScorer._outputs, []
+
+    def scored(self, contents, are_files):
+        calls.append(len(contents))
+        if len(calls) == 3:
+            raise error
+        return outputs(self, contents, are_files)
+
+    monkeypatch.setattr(scoring.PictureScorer, "_outputs", scored)
+    code, output = run(input=["f.mp4"], batch=5, out="t.parquet")
+    assert code == 1
+    assert "t.parquet ends where an error stopped it." in output
+    assert message in output
+    assert pd.read_parquet("t.parquet")["frame"].tolist() == list(range(10))
+
+
+def test_a_second_run_does_not_find_what_the_first_one_wrote(run, tmp_path):
+    save(tmp_path / "a.png", 1)
+    for _ in range(2):
+        code, output = run(input=["."], overlay="true", report="r.html")
+        assert code == 0
+        assert len(pd.read_csv("predictions.csv")) == 1
+        assert "other kinds" not in output
+
+
+def test_files_of_other_kinds_are_counted(run, tmp_path):
+    save(tmp_path / "in/a.png", 1)
+    for name in ("b.heic", "c.HEIC", "d.gif"):
+        (tmp_path / "in" / name).write_bytes(b"")
+    output = run(input=["in"], smooth=0.5)[1]
+    assert "3 files of other kinds were left out (.heic 2, .gif 1)" in output
+    assert "smoothed" not in output, "photographs are not"
+
+
+def test_a_termination_during_the_overlay_leaves_no_temporary_file(
+    run, tmp_path, monkeypatch
+):
+    save(tmp_path / "in/a.png", 1)
+    old = tmp_path / ".predictions.csv.abcd_123"
+    old.write_text("of a run that was killed")
+    os.utime(old, (0, 0))
+    (tmp_path / ".predictions.csv.abcd_124").write_text("of a run beside this one")
+
+    def terminated(path, data):
+        with files.atomic_writer(path):
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(predict.files, "write_bytes", terminated)
+    assert run(input=["in"], overlay="seen")[0] == 130
+    names = [path.name for path in tmp_path.rglob("*") if path.name.startswith(".")]
+    assert names == [".predictions.csv.abcd_124"]
 
 
 def test_overlay_and_report_are_written_where_they_are_asked_for(run, tmp_path):
@@ -118,6 +208,22 @@ def test_overlay_and_report_are_written_where_they_are_asked_for(run, tmp_path):
     assert files == ["seen/a.jpg", "seen/b.jpg", "seen/sub/c.mp4"]
     assert "seen: 3 annotated files" in output
     assert "<html" in (tmp_path / "page/r.html").read_text()
+
+
+def test_an_overlay_that_fails_costs_no_other(run, tmp_path, monkeypatch):
+    for name in "ab":
+        save(tmp_path / f"in/{name}.png", 1)
+    picture = predict.films.picture
+
+    def read(path):
+        if path == "in/a.png":
+            raise IndexError("broken")
+        return picture(path)
+
+    monkeypatch.setattr(predict, "films", types.SimpleNamespace(picture=read))
+    code, output = run(input=["in"], overlay="seen")
+    assert (code, "in/a.png: broken" in output) == (1, True)
+    assert [path.name for path in (tmp_path / "seen").iterdir()] == ["b.jpg"]
 
 
 def test_the_command_gives_the_scores_of_the_exported_model(run, tmp_path):
@@ -146,11 +252,21 @@ def test_the_command_gives_the_scores_of_the_exported_model(run, tmp_path):
         ({"input": ["0"], "detector": "mtcnn", "aligned": True}, "--aligned"),
         ({"input": ["0"], "model": "nowhere"}, "nowhere, which holds no version"),
         ({"input": ["a.jpg"], "out": "/dev/null/t.csv"}, "--out must be a file"),
+        ({"input": ["a.jpg"], "out": "folder.csv"}, "--out must be a file"),
+        ({"input": ["a.jpg"], "overlay": "file"}, "--overlay must be a folder"),
+        ({"input": ["a.jpg"], "overlay": "t.csv", "out": "t.csv"}, "--overlay must"),
+        ({"input": ["a.jpg"], "report": "file/r.html"}, "--report must be a file"),
         ({"mode": "serve", "smooth": 1.0}, "--smooth must come with --mode=predict"),
     ],
 )
-def test_a_wrong_command_is_refused(run, tmp_path, flags, message):
+def test_a_wrong_command_is_refused_before_anything_is_done(
+    run, tmp_path, flags, message, monkeypatch
+):
     save(tmp_path / "a.jpg", 1)
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "file").write_text("")
+    if flags.get("model") is None:
+        monkeypatch.setattr(predict, "predict", lambda *_: pytest.fail("too late"))
     code, output = run(**flags)
     assert code == 2
     assert message in output.replace("\n", " ")

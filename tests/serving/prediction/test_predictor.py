@@ -20,18 +20,6 @@ SCORES = ["neutral", "anger", "fear", "AU01", "AU12", "valence", "arousal"]
 PEOPLE = [0, 0, 1, 2, 0, 1, 2, 2]
 
 
-@pytest.fixture(scope="module")
-def predictor(small_export):
-    with bright_faces.as_default():
-        return Predictor(small_export, batch_size=3)
-
-
-@pytest.fixture
-def bright():
-    with bright_faces.as_default():
-        yield
-
-
 def write(path, content):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
@@ -141,6 +129,11 @@ def test_an_iterator_is_a_film_and_may_go_on_for_ever(predictor, tmp_path):
     arrays = (frame.image for frame in films.frames(path))
     assert_same(predictor.predict(arrays).drop(columns="file"), wanted)
     assert_same(predictor.predict(films.frames(path)).drop(columns="file"), wanted)
+
+    assert_same(predictor.predict(iter([path, path]))[:1], predictor.predict(path)[:1])
+    paths = tmp_path.glob("*.mp4")
+    assert_same(predictor.predict(paths), predictor.predict(path))
+    assert len(predictor.predict(iter([]))) == 0
 
     asked = 0
 

@@ -61,6 +61,14 @@ def test_a_row_holds_the_face_as_it_was_seen_and_scored():
     assert row["valence_spread"] == 0.5
 
 
+def test_a_score_that_is_its_threshold_is_presence():
+    scores = {**SCORES, "action_unit_scores": np.float32([0.25, 0.4999])}
+    row = dict(
+        zip(COLUMNS.names, COLUMNS.aligned(table.Place("a"), scores), strict=True)
+    )
+    assert (row["AU01_c"], row["AU12_c"]) == (1, 0)
+
+
 def test_what_a_row_without_a_face_lacks_is_nan():
     rows = COLUMNS.frame(ROWS[2:])
     assert rows.loc[0, ["face_id", "success"]].tolist() == [-1, 0]
@@ -102,11 +110,20 @@ def test_an_interrupt_ends_the_table_where_it_is(tmp_path, ending):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_an_error_leaves_the_table_that_was_there(tmp_path):
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+@pytest.mark.parametrize("error", [UserError, ValueError, MemoryError])
+def test_an_error_ends_the_table_where_it_is(tmp_path, ending, error):
+    path = tmp_path / f"t.{ending}"
+    with pytest.raises(error), table_files.writer(path, COLUMNS) as sheet:
+        sheet.add(ROWS[:2])
+        raise error("broken")
+    assert len(table_files.read(path, COLUMNS)) == 2
+
+
+def test_an_error_before_the_first_row_leaves_the_table_that_was_there(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("before")
-    with pytest.raises(UserError), table_files.writer(path, COLUMNS) as sheet:
-        sheet.add(ROWS)
+    with pytest.raises(UserError), table_files.writer(path, COLUMNS):
         raise UserError("broken")
     assert path.read_text() == "before"
     assert len(list(tmp_path.iterdir())) == 1
