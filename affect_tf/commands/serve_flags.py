@@ -16,7 +16,7 @@ _LIMITS = (
     "max_instances",
 )
 #: All flags that only serving has.
-NAMES = ("host", "port", *_LIMITS)
+NAMES = ("host", "port", "allowed_hosts", *_LIMITS)
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -24,6 +24,12 @@ flags.DEFINE_string(
 )
 flags.DEFINE_integer(
     "port", 8501, "Port of the server; 0: any.", lower_bound=0, upper_bound=65535
+)
+flags.DEFINE_list(
+    "allowed_hosts",
+    [],
+    "Names under which the server may be asked, as by a proxy, and whose pages may "
+    "send pictures. Default: this machine's own where --host is local, elsewhere any.",
 )
 flags.DEFINE_integer(
     "max_batch", 32, "Pictures in one call of the served model.", lower_bound=1
@@ -47,6 +53,9 @@ def serve(model: pathlib.Path, console: rich.console.Console) -> None:
       UserError: If a flag or the model does not serve.
     """
     settings = importlib.import_module("affect_tf.serving.server.settings")
-    limits = settings.Settings(**{name: FLAGS[name].value for name in _LIMITS})
+    limits = settings.Settings(
+        **{name: FLAGS[name].value for name in _LIMITS},
+        allowed_hosts=tuple(FLAGS.allowed_hosts),
+    )
     mode = importlib.import_module("affect_tf.commands.serve")
     mode.serve(model, FLAGS.host, FLAGS.port, limits, console)

@@ -13,11 +13,12 @@ import math
 import os
 import pathlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import av
 import numpy as np
+from PIL import ExifTags
 from PIL import Image
-from PIL import ImageOps
 
 from affect_tf.faces import film_decoding
 from affect_tf.faces.film_decoding import FilmError
@@ -40,6 +41,16 @@ FILM_EXTENSIONS = (
     ".webm",
     ".wmv",
 )
+#: How a picture is turned upright, by the orientation that its EXIF data tell.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 PICTURE_EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -184,30 +195,57 @@ def frames(path: str | os.PathLike[str]) -> Iterator[FilmFrame]:
         )
 
 
-def picture(path: str | os.PathLike[str]) -> np.ndarray:
+def picture(
+    path: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = None
+) -> np.ndarray:
     """Reads a photograph, upright as its EXIF data tell.
+
+    EXIF data that are damaged count as none: the picture stays as it is stored.
+
+    Args:
+      path: The file, or what is open to be read.
+      max_pixels: A picture with more is not decoded. None: as many as Pillow takes.
 
     Returns:
       Uint8 [H, W, 3], RGB. Grey, palette and 16-bit pictures are converted, and
       transparency is dropped.
 
     Raises:
-      FilmError: If the file is absent, no picture, damaged, or so large (more than 178
-        million pixels) that Pillow takes it for an attack.
+      FilmError: If the file is absent, no picture, damaged, has more than `max_pixels`,
+        or so many (178 million) that Pillow takes it for an attack.
     """
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
+            # The size by which Pillow will decode, whatever another header says.
+            width, height = image.size
+            if max_pixels is not None and width * height > max_pixels:
+                raise ValueError(
+                    f"it has {width} x {height} pixels, and at most {max_pixels} are "
+                    "decoded"
+                )
+            image.load()
+            upright = _upright(image)
             if upright.mode.startswith("I"):
                 # 16-bit grey: the upper byte, where a plain conversion would clip.
-                upper = np.asarray(upright).astype(np.int64) >> 8
+                upper = np.asarray(upright) >> 8
                 upright = Image.fromarray(upper.astype(np.uint8))
-            return np.array(upright.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            if upright.mode != "RGB":
+                upright = upright.convert("RGB")
+            return np.array(upright)
+    except Exception as error:  # Readers of damaged files raise whatever they run into.
         raise FilmError(
             f"A picture must be a whole file that Pillow reads. Received: {path}: "
-            f"{error}. Leave it out, or copy it again."
+            f"{str(error) or type(error).__name__}. Leave it out, or copy it again."
         ) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Returns a picture as its EXIF data turn it; itself where they do not."""
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Damaged EXIF data raise anything; the pixels are there.
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _sound(container: av.container.InputContainer, zero: float) -> Sound | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import shutil
 import uuid
@@ -51,8 +52,29 @@ def new_version(directory: pathlib.Path) -> Iterator[Version]:
 
 def newest(directory: pathlib.Path) -> pathlib.Path | None:
     """Returns the folder with the highest number; None where there is none."""
+    return next(iter(numbered(directory)), None)
+
+
+def numbered(directory: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the folders that are called like versions, highest first.
+
+    A file that is called like one is none.
+    """
     inside = directory.iterdir() if directory.is_dir() else ()
-    return max(filter(is_number, inside), key=lambda path: int(path.name), default=None)
+    found = [path for path in inside if is_number(path) and path.is_dir()]
+    return sorted(found, key=lambda path: int(path.name), reverse=True)
+
+
+def files(folder: pathlib.Path) -> tuple[object, ...]:
+    """Returns what changes when the files of a version do; goes on while they do."""
+    found = []
+    # Folders that go while they are listed are left out without an error.
+    for root, _, names in os.walk(folder):
+        for path in (os.path.join(root, name) for name in names):
+            with contextlib.suppress(OSError):
+                facts = os.stat(path)
+                found.append((path, facts.st_size, facts.st_mtime_ns))
+    return tuple(sorted(found))
 
 
 def is_number(path: pathlib.Path) -> bool:

@@ -3,11 +3,14 @@
 import fractions
 import itertools
 import math
+import struct
 import weakref
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL import ImageFile
+from PIL import ImageOps
 
 from affect_tf.faces import film_decoding
 from affect_tf.faces import films
@@ -152,6 +155,72 @@ def test_a_photograph_that_is_cut_off_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2])
     with pytest.raises(FilmError, match="truncated"):
         films.picture(tmp_path / "a.jpg")
+
+
+def test_a_picture_beyond_the_limit_is_not_decoded(tmp_path, monkeypatch):
+    Image.fromarray(CORNER).save(tmp_path / "a.png")
+    height, width = CORNER.shape[:2]
+    assert films.picture(tmp_path / "a.png", max_pixels=width * height).any()
+    monkeypatch.setattr(Image.Image, "load", lambda image: pytest.fail("was decoded"))
+    with pytest.raises(FilmError, match=f"{width} x {height} pixels"):
+        films.picture(tmp_path / "a.png", max_pixels=width * height - 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_turn_of_exif_is_undone(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(CORNER).save(tmp_path / "a.png", exif=exif)
+    with Image.open(tmp_path / "a.png") as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(films.picture(tmp_path / "a.png"), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+# An entry of a tag that ends in its midst, one of no known type, and one far outside.
+@pytest.mark.parametrize(
+    "entries", [b"\x01\x12\0", b"\x01\x12\0\x99" + bytes(8), b"\xff" * 12]
+)
+def test_damaged_exif_data_leave_the_picture_as_it_is(tmp_path, entries):
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + entries
+    Image.fromarray(CORNER).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    read = films.picture(tmp_path / "a.jpg")
+    np.testing.assert_array_equal(read > 127, CORNER > 127)
+
+
+def test_exif_data_that_cannot_be_read_at_all_count_as_none(tmp_path, monkeypatch):
+    def fail(image):
+        raise struct.error("unpack requires more")
+
+    Image.fromarray(CORNER).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image.Image, "getexif", fail)
+    np.testing.assert_array_equal(films.picture(tmp_path / "a.png"), CORNER)
+
+
+def test_a_turn_is_undone_though_other_exif_data_are_damaged(tmp_path):
+    width_as_text = b"\x01\0\0\x02\0\0\0\x04abc\0"
+    turn = b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0"
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + width_as_text + turn + bytes(4)
+    Image.fromarray(CORNER).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    with Image.open(tmp_path / "a.jpg") as image, pytest.raises(struct.error):
+        ImageOps.exif_transpose(image)
+    read = films.picture(tmp_path / "a.jpg")
+    np.testing.assert_array_equal(read > 127, np.rot90(CORNER, -1) > 127)
+
+
+@pytest.mark.parametrize("error", [struct.error("x"), TypeError("x"), IndexError("x")])
+def test_whatever_a_decoder_raises_is_an_error_of_the_file(
+    tmp_path, monkeypatch, error
+):
+    Image.fromarray(CORNER).save(tmp_path / "a.png")
+
+    def load(image):
+        raise error
+
+    monkeypatch.setattr(Image.Image, "load", load)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with pytest.raises(FilmError, match=r"Received: .*a\.png"):
+        films.picture(tmp_path / "a.png")
 
 
 def test_real_films_give_the_frames_that_they_have(shared_dir):

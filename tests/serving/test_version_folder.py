@@ -1,9 +1,12 @@
 """Numbered folders that appear whole or not at all."""
 
+import os
 import pathlib
+import shutil
 
 import pytest
 
+from affect_tf.serving import version_folder
 from affect_tf.serving.version_folder import new_version
 
 
@@ -18,6 +21,37 @@ def test_versions_count_up_from_the_highest_and_ignore_other_names(tmp_path):
         version.folder.mkdir()
     assert version.folder == tmp_path / "8"
     assert "8" in names(tmp_path)
+
+
+def test_a_file_is_no_version_whatever_its_name(tmp_path):
+    (tmp_path / "2").mkdir()
+    (tmp_path / "10").mkdir()
+    (tmp_path / "99").write_text("notes")
+    assert version_folder.newest(tmp_path) == tmp_path / "10"
+    found = version_folder.numbered(tmp_path)
+    assert found == [tmp_path / "10", tmp_path / "2"]
+    assert version_folder.newest(tmp_path / "2") is None
+    assert version_folder.newest(tmp_path / "none") is None
+
+
+def test_files_of_a_version_are_told_by_size_and_time_and_may_go(tmp_path, monkeypatch):
+    inside = tmp_path / "variables"
+    inside.mkdir()
+    (inside / "a").write_text("1")
+    before = version_folder.files(tmp_path)
+    assert before == version_folder.files(tmp_path)
+    (inside / "a").write_text("12")
+    assert before != version_folder.files(tmp_path)
+    walked = os.walk
+
+    def walk(folder):
+        for step in walked(folder):
+            shutil.rmtree(inside, ignore_errors=True)
+            yield step
+
+    monkeypatch.setattr(os, "walk", walk)
+    assert version_folder.files(tmp_path) == ()
+    assert version_folder.files(tmp_path / "none") == ()
 
 
 def test_the_first_version_is_1_and_folders_are_made(tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,6 +19,7 @@ from affect_tf.serving.server import page_files
 from affect_tf.serving.server import photographs
 from affect_tf.serving.server import tensorflow_rest
 from affect_tf.serving.server.state import State
+from affect_tf.serving.server.visitors import Guard
 
 
 def application(state: State) -> Starlette:
@@ -52,6 +54,7 @@ def application(state: State) -> Starlette:
             *photographs.routes(state),
             Route("/metrics", metrics, methods=["GET"]),
         ],
+        middleware=[Middleware(Guard, state.visitors, state.metrics)],
         exception_handlers={HTTPException: unknown},
         lifespan=lifespan,
     )

@@ -85,8 +85,22 @@ class Batcher:
         #: in it, or waiting. 0 where they were of one request.
         self._expected = 0
         self._free_since = 0.0
+        self._running: list[tuple[_Waiting, int, int]] = []
+        self._is_broken = False
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether pictures are still scored: the thread has not ended by an error."""
+        return not self._is_broken
+
+    def check(self) -> None:
+        """Raises Refusal, 503, unless pictures are still scored."""
+        if self._is_broken:
+            raise Refusal(
+                503, "The server can score no pictures any more. Start it again."
+            )
 
     async def scores(self, key: Hashable, pictures: Sequence[Any]) -> Rows:
         """Returns the rows of a request's pictures, in their order.
@@ -96,13 +110,15 @@ class Batcher:
           pictures: At least one; may be more than one call takes.
 
         Raises:
-          Refusal: If too many pictures wait already, or the server stops.
+          Refusal: If too many pictures wait already, the server stops, or the thread
+            has ended by an error.
         """
         loop = asyncio.get_running_loop()
         entry = _Waiting(key, pictures, loop.create_future(), loop, time.monotonic())
         with self._changed:
             if self._closing:
                 raise Refusal(503, "The server is stopping.", retry_after=5)
+            self.check()
             if self._queued + len(pictures) > self._max_queue:
                 raise Refusal(
                     503,
@@ -137,17 +153,32 @@ class Batcher:
         self._metrics.queued.inc(change)
 
     def _work(self) -> None:
-        while True:
+        try:
+            while self._work_once():
+                pass
+        except BaseException:  # The thread ends, so nobody may go on waiting for it.
             with self._changed:
-                if not self._wait():
-                    return
-                parts = self._take()
-            self._run(parts)
-            with self._changed:
-                taken = sum(stop - start for _, start, stop in parts)
-                several = len(parts) + len(self._queue) > 1
-                self._expected = taken + self._queued if several else 0
-                self._free_since = time.monotonic()
+                self._is_broken = True
+                left = [*self._queue, *(entry for entry, _, _ in self._running)]
+                self._queue.clear()
+                self._count(-self._queued)
+            for entry in left:
+                _tell(entry, Refusal(503, "The picture could not be scored."))
+
+    def _work_once(self) -> bool:
+        """Makes one call; False where none is to be made any more."""
+        with self._changed:
+            if not self._wait():
+                return False
+            parts = self._running = self._take()
+        self._run(parts)
+        with self._changed:
+            taken = sum(stop - start for _, start, stop in parts)
+            several = len(parts) + len(self._queue) > 1
+            self._expected = taken + self._queued if several else 0
+            self._free_since = time.monotonic()
+            self._running = []
+        return True
 
     def _wait(self) -> bool:
         """Waits until a call should start; False where none ever will."""
@@ -194,18 +225,18 @@ class Batcher:
         self._metrics.batch_size.observe(len(pictures))
         try:
             rows = self._call(parts[0][0].key, pictures)
+            self._metrics.model_seconds.observe(time.monotonic() - begin)
+            row = 0
+            for entry, start, stop in parts:
+                end = row + stop - start
+                part = {name: value[row:end] for name, value in rows.items()}
+                entry.parts.append(part)
+                row = end
+                if stop == len(entry.pictures):
+                    _tell(entry, _joined(entry.parts))
         except Exception as error:  # Whatever it is, the next call may go well.
             for entry, _, _ in parts:
                 _tell(entry, error)
-            return
-        self._metrics.model_seconds.observe(time.monotonic() - begin)
-        row = 0
-        for entry, start, stop in parts:
-            end = row + stop - start
-            entry.parts.append({name: value[row:end] for name, value in rows.items()})
-            row = end
-            if stop == len(entry.pictures):
-                _tell(entry, _joined(entry.parts))
 
 
 def _joined(parts: list[Rows]) -> Rows:

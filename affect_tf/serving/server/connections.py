@@ -22,8 +22,13 @@ _LINGER_S = 2.0
 MAX_HEADER_BYTES = 2**14
 
 
-def connection_class(idle_s: float) -> type[H11Protocol]:
-    """Returns the class of connections whose headers must come within `idle_s`."""
+def connection_class(idle_s: float, max_connections: int) -> type[H11Protocol]:
+    """Returns the class of a server's connections.
+
+    Args:
+      idle_s: Headers must come within as many seconds.
+      max_connections: That may be open; more get 503.
+    """
 
     class Connection(H11Protocol):
         """One connection of one client."""
@@ -38,6 +43,9 @@ def connection_class(idle_s: float) -> type[H11Protocol]:
             # for the client to acknowledge the first, which takes it 40 ms.
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if len(self.connections) > max_connections:
+                reason = f"{max_connections} connections are open already."
+                self._refuse(503, reason, (b"retry-after", b"1"))
             self._watch()
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -111,13 +119,14 @@ def connection_class(idle_s: float) -> type[H11Protocol]:
             if not self.transport.is_closing():
                 self._refuse(408, f"A request must arrive within {idle_s:g} s.")
 
-        def _refuse(self, status: int, reason: str) -> None:
+        def _refuse(self, status: int, reason: str, *more: tuple[bytes, bytes]) -> None:
             """Answers outside of any request, and ends the connection."""
             body = json.dumps({"error": reason}).encode()
             headers = [
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(body)).encode()),
                 (b"connection", b"close"),
+                *more,
             ]
             events = (
                 h11.Response(status_code=status, headers=headers),

@@ -42,7 +42,7 @@ class Metrics:
         )
         self.request_seconds = Histogram(
             "affect_request_seconds",
-            "From the first byte of a request to the last of its answer.",
+            "From the headers of a request to its answer, which is then sent.",
             ["endpoint"],
             buckets=_SECONDS,
             registry=registry,

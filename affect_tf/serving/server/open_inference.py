@@ -149,7 +149,8 @@ def _split(data: bytes, length: str | None) -> tuple[bytes, bytes]:
     """Returns the JSON of a body, and the binary tensors behind it."""
     if length is None:
         return data, b""
-    if not (length.isascii() and length.isdecimal() and int(length[:18]) <= len(data)):
+    is_number = length.isascii() and length.isdecimal() and len(length) <= 18
+    if not is_number or int(length) > len(data):
         raise Refusal(
             400,
             "Inference-Header-Content-Length must be the length of the JSON, within "

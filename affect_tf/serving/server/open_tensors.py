@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Mapping
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
@@ -60,7 +61,7 @@ def pictures(inputs: object, binary: bytes, settings: Settings) -> list[Picture]
     raw = _raw(tensor, binary)
     if name == "image_bytes":
         if raw is None:
-            return _base64(tensor.get("data"), shape[0])
+            return _base64(tensor.get("data"), tensor["shape"])
         return _elements(raw, shape[0])
     if raw is None:
         pixels = _numbers(tensor.get("data"), shape)
@@ -124,13 +125,12 @@ def _raw(tensor: dict[str, object], binary: bytes) -> bytes | None:
     return binary
 
 
-def _base64(data: object, count: int) -> list[Picture]:
-    if isinstance(data, list) and data and all(isinstance(d, list) for d in data):
-        data = list(chain.from_iterable(data))
-    if not isinstance(data, list) or len(data) != count:
+def _base64(data: object, shape: Sequence[int]) -> list[Picture]:
+    data = _flat(data, shape)
+    if not isinstance(data, list) or len(data) != shape[0]:
         raise Refusal(
             400,
-            f"data must be a list of {count} strings, as shape says. "
+            f"data must be a list of {shape[0]} strings, as shape says. "
             f"Received: {shown(data)}.",
         )
     return [scoring.from_base64(each) for each in data]
@@ -156,10 +156,27 @@ def _elements(raw: bytes, count: int) -> list[Picture]:
     return found
 
 
+def _flat(data: object, shape: Sequence[int]) -> object:
+    """Returns nested data as one list; others as they are.
+
+    Raises:
+      Refusal: 400 if they are nested otherwise than the shape: in which order their
+        values were meant could only be guessed.
+    """
+    if not (isinstance(data, list) and any(isinstance(each, list) for each in data)):
+        return data
+    rows: list[object] = [data]
+    for side in shape:
+        if not all(isinstance(row, list) and len(row) == side for row in rows):
+            raise Refusal(
+                400, f"data must be flat, or nested as shape {list(shape)} says."
+            )
+        rows = list(chain.from_iterable(rows))
+    return rows
+
+
 def _numbers(data: object, shape: tuple[int, ...]) -> np.ndarray:
-    for _ in range(3):  # Nested as deeply as the shape, or flat.
-        if isinstance(data, list) and data and all(isinstance(d, list) for d in data):
-            data = list(chain.from_iterable(data))
+    data = _flat(data, shape)
     if not isinstance(data, list) or set(map(type, data)) - {int}:
         raise Refusal(400, "data must be a list of whole numbers from 0 to 255.")
     if len(data) != math.prod(shape):

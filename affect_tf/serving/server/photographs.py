@@ -7,6 +7,7 @@ as the body of the request, finds the faces in it, and is what the page speaks t
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 import math
 import threading
@@ -24,8 +25,10 @@ from affect_tf.faces import films
 from affect_tf.faces.detection import Face
 from affect_tf.faces.quality import Quality
 from affect_tf.faces.quality import quality
+from affect_tf.labels.taxonomy import VA_DIMENSIONS
 from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.prediction.sightings import CROP_SIZE
+from affect_tf.serving.prediction.table import unit_column
 from affect_tf.serving.score_graphs import OUTPUTS
 from affect_tf.serving.score_graphs import SPREAD
 from affect_tf.serving.server import answers
@@ -35,10 +38,13 @@ from affect_tf.serving.server.batcher import Rows
 from affect_tf.serving.server.picture_headers import Unreadable
 from affect_tf.serving.server.refusals import Refusal
 from affect_tf.serving.server.refusals import shown
+from affect_tf.serving.server.scoring import Picture
 from affect_tf.serving.server.state import State
 
 #: Photographs that are searched for faces at a time, each on a core.
 _SEARCHERS = 2
+#: Of a face that is aligned already; nobody looked how it is turned.
+_UNKNOWN = Quality(1.0, *[math.nan] * 5)
 #: Photographs that may wait for that.
 _MAX_WAITING = 16
 
@@ -57,7 +63,7 @@ def routes(state: State) -> list[Route]:
 class _Api:
     def __init__(self, state: State) -> None:
         self._state = state
-        self._searcher = _Searcher()
+        self._searcher = _Searcher(state.settings.max_pixels)
 
     async def taxonomy(self, request: Request) -> Response:
         """Tells the names and thresholds of the version that answers."""
@@ -67,11 +73,15 @@ class _Api:
             content = {
                 "model_version": str(version.number),
                 "expressions": list(model.taxonomy.expressions),
-                "action_units": list(model.taxonomy.action_units),
+                "action_units": [unit_column(u) for u in model.taxonomy.action_units],
                 "valence_arousal": model.taxonomy.has_va,
-                "thresholds": model.thresholds,
+                "thresholds": {
+                    unit_column(unit): limit for unit, limit in model.thresholds.items()
+                },
                 "has_spread": model.has_spread,
                 "image_size": model.image_size,
+                "max_bytes": self._state.settings.max_bytes,
+                "max_pixels": self._state.settings.max_pixels,
             }
         return answers.as_json(content)
 
@@ -82,14 +92,18 @@ class _Api:
         async with state.bodies.body(request) as data:
             try:
                 picture_headers.check(data, state.settings.max_pixels)
+                width, height = picture_headers.size(data)
             except Unreadable as error:
                 state.metrics.pictures.labels("unreadable").inc()
                 raise Refusal(400, f"The photograph cannot be read: {error}.") from None
             with state.versions.lease() as version:
-                # As prediction cuts them out, so that scores are the same.
-                size = max(CROP_SIZE, version.model.image_size)
-                found = await self._searcher.search(data, size, is_aligned)
-                found.limit(state.settings.max_instances)
+                if is_aligned:
+                    found = _Found.aligned(data, width, height)
+                else:
+                    # As prediction cuts them out, so that scores are the same.
+                    size = max(CROP_SIZE, version.model.image_size)
+                    found = await self._searcher.search(data, size)
+                    found.limit(state.settings.max_instances)
                 rows: Rows = {}
                 if found.faces:
                     scored = await scoring.score(
@@ -97,7 +111,7 @@ class _Api:
                     )
                     rows = scored.rows
                 listed = [
-                    {**_place(face, judged), **_scores(version.model, rows, row)}
+                    {**_place(face, judged), **scores_of(version.model, rows, row)}
                     for row, (face, judged) in enumerate(
                         zip(found.faces, found.qualities, strict=True)
                     )
@@ -111,17 +125,38 @@ class _Api:
         return answers.as_json(content)
 
 
+@dataclasses.dataclass
 class _Found:
-    """The faces of one photograph, upright as its EXIF data tell."""
+    """The faces of one photograph.
 
-    def __init__(self, image: np.ndarray, faces: list[Face], size: int) -> None:
-        self.height, self.width = image.shape[:2]
-        self.faces = faces
-        self.crops = [alignment.align(image, face.points, size) for face in faces]
-        self.qualities = [
-            quality(face, crop)
-            for face, crop in zip(self.faces, self.crops, strict=True)
-        ]
+    Attributes:
+      width, height: Of the photograph, upright as its EXIF data tell.
+      faces: Where they are, best first.
+      crops: What the model gets of each.
+      qualities: Angles and blur of each.
+    """
+
+    width: int
+    height: int
+    faces: list[Face]
+    crops: list[Picture]
+    qualities: list[Quality]
+
+    @classmethod
+    def cut(cls, image: np.ndarray, faces: list[Face], size: int) -> _Found:
+        """Cuts out faces that were found, `size` pixels wide."""
+        crops = [alignment.align(image, face.points, size) for face in faces]
+        judged = [quality(face, crop) for face, crop in zip(faces, crops, strict=True)]
+        return cls(image.shape[1], image.shape[0], faces, crops, judged)
+
+    @classmethod
+    def aligned(cls, data: bytes, width: int, height: int) -> _Found:
+        """Takes a file for one face: the model reads it as it reads those of v1 and v2.
+
+        So it is neither turned nor warped, and has the scores of `predict --aligned`.
+        """
+        shape = np.broadcast_to(np.uint8(0), (height, width, 3))
+        return cls(width, height, detection.aligned_already(shape), [data], [_UNKNOWN])
 
     def limit(self, count: int) -> None:
         """Keeps the surest faces."""
@@ -131,37 +166,37 @@ class _Found:
 class _Searcher:
     """Decodes and searches photographs in threads, each with a detector of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
         self._threads = futures.ThreadPoolExecutor(_SEARCHERS, "searcher")
         self._own = threading.local()
         self._waiting = 0
 
-    async def search(self, data: bytes, size: int, is_aligned: bool) -> _Found:
+    async def search(self, data: bytes, size: int) -> _Found:
         if self._waiting >= _SEARCHERS + _MAX_WAITING:
             raise Refusal(503, "Too many photographs wait already.", retry_after=1)
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._search, data, size, is_aligned
+                self._threads, self._search, data, size
             )
         finally:
             self._waiting -= 1
 
-    def _search(self, data: bytes, size: int, is_aligned: bool) -> _Found:
+    def _search(self, data: bytes, size: int) -> _Found:
         try:
-            image = films.picture(io.BytesIO(data))
+            # Looked at again by what decodes: it may believe another header.
+            image = films.picture(io.BytesIO(data), max_pixels=self._max_pixels)
         except films.FilmError:
             raise Refusal(
                 400, "The photograph cannot be read: it is damaged or cut off."
             ) from None
-        if is_aligned:
-            return _Found(image, detection.aligned_already(image), size)
         try:
             if not hasattr(self._own, "detector"):
                 self._own.detector = detection.detector()
         except UserError as error:  # Its packages are not installed.
             raise Refusal(501, str(error)) from None
-        return _Found(image, self._own.detector(image), size)
+        return _Found.cut(image, self._own.detector(image), size)
 
 
 def _is_aligned(request: Request) -> bool:
@@ -197,29 +232,34 @@ def _number(value: float, digits: int = 2) -> float | None:
     return round(float(value), digits) if math.isfinite(value) else None
 
 
-def _scores(model: LoadedModel, rows: Rows, row: int) -> dict[str, object]:
-    """Returns the scores of one face by the names of their columns."""
+def scores_of(model: LoadedModel, rows: Rows, row: int) -> dict[str, object]:
+    """Returns the scores of one face by the names of the table's columns.
+
+    Args:
+      model: Whose names and thresholds hold.
+      rows: What it gave.
+      row: The face's.
+    """
     taxonomy, found = model.taxonomy, {}
-    for ending, prefix in (("", ""), (SPREAD, "spread_")):
-        if ending and not model.has_spread:
-            continue
+    units = [unit_column(unit) for unit in taxonomy.action_units]
+    for ending in ("", SPREAD) if model.has_spread else ("",):
         for task in taxonomy.tasks:
-            values = rows[OUTPUTS[task] + ending][row].tolist()
-            if task == "expr":
-                named = dict(zip(taxonomy.expressions, values, strict=True))
-                found[f"{prefix}expression_scores"] = named
-            elif task == "au":
-                named = dict(zip(taxonomy.action_units, values, strict=True))
-                found[f"{prefix}action_unit_scores"] = named
+            output = OUTPUTS[task] + ending
+            values = rows[output][row].tolist()
+            if task == "va":
+                for name, value in zip(VA_DIMENSIONS, values, strict=True):
+                    found[name + ending] = value
             else:
-                found[f"{prefix}valence"], found[f"{prefix}arousal"] = values
+                names = taxonomy.expressions if task == "expr" else units
+                found[output] = dict(zip(names, values, strict=True))
     if "expr" in taxonomy.tasks:
-        scores = found["expression_scores"]
+        scores = found[OUTPUTS["expr"]]
         found["expression"] = max(scores, key=scores.__getitem__)
     if "au" in taxonomy.tasks:
+        # In the precision of the scores, as the table compares them.
         found["action_units"] = [
-            unit
-            for unit, score in found["action_unit_scores"].items()
-            if score >= model.thresholds[unit]
+            name
+            for name, unit in zip(units, taxonomy.action_units, strict=True)
+            if found[OUTPUTS["au"]][name] >= np.float32(model.thresholds[unit])
         ]
     return found

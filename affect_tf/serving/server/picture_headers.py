@@ -14,6 +14,8 @@ _JPEG_START = b"\xff\xd8\xff"
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 #: Markers without a length behind them.
 _BARE = {0x01, *range(0xD0, 0xD8)}
+#: Parts of a header that are walked over; no picture has nearly as many.
+_MAX_PARTS = 2**14
 #: Names of other kinds, so that a message can say what came instead.
 _OTHERS = (
     (b"GIF8", "a GIF"),
@@ -65,12 +67,28 @@ def check(data: bytes, max_pixels: int) -> int:
 def _png(data: bytes) -> tuple[int, int]:
     if len(data) < 24 or data[12:16] != b"IHDR":
         raise Unreadable("its PNG header is cut off")
+    (length,) = struct.unpack_from(">I", data, 8)
+    position = 8 + 12 + length
+    for _ in range(_MAX_PARTS):
+        if position + 8 > len(data):
+            break
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IHDR":
+            # Decoders differ in which of two headers they believe.
+            raise Unreadable("it has two PNG headers")
+        if kind in (b"IDAT", b"IEND"):  # From here on no decoder takes another size.
+            break
+        position += 12 + length
+    else:
+        raise Unreadable(f"it has more than {_MAX_PARTS} parts before its pixels")
     return struct.unpack(">II", data[16:24])
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
     position = 2
-    while position + 4 <= len(data):
+    for _ in range(_MAX_PARTS):
+        if position + 4 > len(data):
+            break
         if data[position] != 0xFF:
             raise Unreadable("its JPEG header is damaged")
         marker = data[position + 1]

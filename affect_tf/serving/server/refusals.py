@@ -11,7 +11,6 @@ class Refusal(Exception):
       message: The reason, for a person.
       details: More members of the answer's JSON object.
       retry_after: Seconds after which to try again; None where that does not help.
-      closes: Whether the rest of the request is unread, so that the connection ends.
     """
 
     def __init__(
@@ -21,14 +20,12 @@ class Refusal(Exception):
         *,
         details: dict[str, object] | None = None,
         retry_after: int | None = None,
-        closes: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.details = details or {}
         self.retry_after = retry_after
-        self.closes = closes
 
 
 def shown(value: object, longest: int = 40) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import pathlib
 import signal
@@ -43,7 +44,7 @@ class Server(uvicorn.Server):
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         config = uvicorn.Config(
             app.application(self.state),
-            http=connections.connection_class(settings.idle_s),
+            http=connections.connection_class(settings.idle_s, _MAX_CONNECTIONS),
             ws="none",
             loop="asyncio",
             lifespan="on",
@@ -51,7 +52,6 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_MAX_CONNECTIONS,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, round(settings.stop_s)),
             h11_max_incomplete_event_size=connections.MAX_HEADER_BYTES,
@@ -71,6 +71,11 @@ class Server(uvicorn.Server):
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts; a server that listens to this machine alone knows its own names."""
+        self.state.visitors.bind(sockets or [])
+        await super().startup(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Ends the server if its first version cannot be loaded."""
@@ -92,8 +97,21 @@ def listening(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    except (OSError, UnicodeError) as error:
+        raise UserError(
+            f"--host must be a name or an address. Received: --host={host}: {error}. "
+            "Use 127.0.0.1 for this machine alone, 0.0.0.0 for all that reach it.",
+            exit_code=2,
+        ) from error
+    try:
         return socket.create_server((host, port), family=family, backlog=256)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, OverflowError) as error:
+        if getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+            raise UserError(
+                f"--host must be an address of this machine. Received: --host={host}. "
+                "Use 127.0.0.1 for this machine alone, 0.0.0.0 for all that reach it.",
+                exit_code=2,
+            ) from error
         raise UserError(
             f"--host and --port must be free on this machine. Received: {host}:{port}: "
             f"{error}. Choose another --port, or stop what listens there.",

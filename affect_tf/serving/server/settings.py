@@ -7,6 +7,21 @@ import dataclasses
 from affect_tf.data.images import MAX_PIXELS
 from affect_tf.errors import UserError
 
+#: The most of each limit: of pixels what the model itself takes, of the others what any
+#: machine could hold, or any client would wait for.
+_MOST = {
+    "max_batch": 4096,
+    "max_latency_ms": 60_000,
+    "max_bytes": 2**32,
+    "max_pixels": MAX_PIXELS,
+    "max_instances": 2**20,
+    "max_queue": 2**20,
+    "idle_s": 3600,
+    "request_s": 3600,
+    "stop_s": 3600,
+    "watch_s": 3600,
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -25,6 +40,9 @@ class Settings:
       request_s: A request must have arrived within as long.
       stop_s: How long requests under way may go on after the server was told to stop.
       watch_s: Time between two looks into the folder of versions.
+      allowed_hosts: Names, without ports, under which the server may be asked, and
+        whose pages may send pictures. () allows this machine's own names where the
+        server listens to this machine alone, and any name elsewhere.
     """
 
     max_batch: int = 32
@@ -37,24 +55,26 @@ class Settings:
     request_s: float = 60.0
     stop_s: float = 30.0
     watch_s: float = 2.0
+    allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises UserError for a limit that cannot work."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            least = 0 if field.name == "max_latency_ms" else 1e-3
-            if not value >= least:
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            least, rule = (0, "from") if name == "max_latency_ms" else (1e-3, "above")
+            if not least <= value <= most:  # NaN is neither.
                 raise UserError(
-                    f"--{field.name} must be a number above 0. "
-                    f"Received: {field.name}={value}. Correct it.",
+                    f"--{name} must be a number {rule} 0, and at most {most}. "
+                    f"Received: {name}={value}. Correct it.",
                     exit_code=2,
                 )
-        if self.max_pixels > MAX_PIXELS:
-            raise UserError(
-                f"--max_pixels must be at most {MAX_PIXELS}, beyond which the model "
-                f"itself refuses. Received: max_pixels={self.max_pixels}. Lower it.",
-                exit_code=2,
-            )
+        for host in self.allowed_hosts:
+            if not host.strip() or "/" in host:
+                raise UserError(
+                    "--allowed_hosts must be names or addresses, without http://. "
+                    f"Received: {host!r}. Write example.org for http://example.org/.",
+                    exit_code=2,
+                )
         if self.max_queue < self.max_instances:
             raise UserError(
                 "The queue must hold one request of --max_instances. Received: "

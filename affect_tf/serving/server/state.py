@@ -12,6 +12,7 @@ from affect_tf.serving.server.metrics import Metrics
 from affect_tf.serving.server.refusals import Refusal
 from affect_tf.serving.server.settings import Settings
 from affect_tf.serving.server.versions import Versions
+from affect_tf.serving.server.visitors import Visitors
 
 #: The name under which the model is served.
 MODEL = "affect"
@@ -27,6 +28,7 @@ class State:
         self.say = say
         self.metrics = Metrics()
         self.bodies = Bodies(settings)
+        self.visitors = Visitors(settings.allowed_hosts)
         self.versions = Versions(folder, settings, self.metrics, say)
 
 

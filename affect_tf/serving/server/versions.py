@@ -181,7 +181,8 @@ class Versions:
     @property
     def is_ready(self) -> bool:
         """Whether a version answers."""
-        return self._current is not None
+        current = self._current
+        return current is not None and current.batcher.is_alive
 
     def statuses(self) -> list[Status]:
         """Returns what is known of each version, newest first."""
@@ -202,6 +203,7 @@ class Versions:
             current = self._current
             if current is None:
                 raise Refusal(503, "The model is being loaded.", retry_after=2)
+            current.batcher.check()
             if number is not None and number != current.number:
                 raise Refusal(
                     404,
@@ -215,36 +217,58 @@ class Versions:
             lease.__exit__(None, None, None)
 
     def _work(self) -> None:
-        self._look()
-        while self._watches and not self._stopping.wait(self._settings.watch_s):
-            self._look()
+        said = ""
+        while True:
+            try:
+                self._look()
+            except Exception as error:  # The next look may go well.
+                problem = f"{type(error).__name__}: {error}".splitlines()[0]
+                if problem != said:
+                    self._say(f"versions cannot be looked at: {problem}")
+                said = problem
+                if not self._watches:
+                    self.failure = error
+            else:
+                said = ""
+            if not self._watches or self._stopping.wait(self._settings.watch_s):
+                return
 
     def _look(self) -> None:
-        """Makes the newest version answer, if it does not and can."""
+        """Makes the newest version that can be loaded answer, if it does not."""
         try:
-            folder = self._newest()
+            folders = self._candidates()
         except OSError:  # The disk is away for a moment: keep what is loaded.
-            folder = None
-        if folder is None:
-            if self._current is None:
-                self.failure = UserError(
-                    "A model must be a folder that --mode=export wrote. "
-                    f"Received: {self._folder}, which holds no version."
-                )
-            return
-        current = self._current
-        if current is not None and folder == current.model.folder:
-            return
-        files = _files(folder)
-        if self._failed.get(folder) != files:
-            self._load(folder, files)
+            folders = []
+        failure: Exception = UserError(
+            "A model must be a folder that --mode=export wrote. "
+            f"Received: {self._folder}, which holds no version."
+        )
+        for place, folder in enumerate(folders):
+            current = self._current
+            if current is not None and folder == current.model.folder:
+                return
+            files = version_folder.files(folder)
+            if self._failed.get(folder) == files:
+                continue
+            if self._stopping.is_set():
+                return
+            problem = self._load(folder, files)
+            if problem is None:
+                return
+            failure = problem if place == 0 else failure
+        if self._current is None and self.failure is None:
+            self.failure = failure
 
-    def _newest(self) -> pathlib.Path | None:
+    def _candidates(self) -> list[pathlib.Path]:
+        """Returns what could answer, the best first."""
         if not self._watches:
-            return self._folder
-        return version_folder.newest(self._folder)
+            return [self._folder]
+        return version_folder.numbered(self._folder)
 
-    def _load(self, folder: pathlib.Path, files: tuple[object, ...]) -> None:
+    def _load(
+        self, folder: pathlib.Path, files: tuple[object, ...]
+    ) -> Exception | None:
+        """Makes a version answer; returns why it cannot."""
         number = int(folder.name) if version_folder.is_number(folder) else 0
         self._set(Status(number, LOADING))
         begin = time.monotonic()
@@ -256,8 +280,7 @@ class Versions:
             self._set(Status(number, END, problem))
             self._metrics.loads.labels("failed").inc()
             self._say(f"version {number} cannot be served: {problem}")
-            self.failure = error
-            return
+            return error
         seconds = time.monotonic() - begin
         with self._lock:
             old, self._current = self._current, new
@@ -275,17 +298,8 @@ class Versions:
             self._say(f"version {old.number} is unloaded")
             del old
             gc.collect()
+        return None
 
     def _set(self, status: Status) -> None:
         with self._lock:
             self._statuses[status.number] = status
-
-
-def _files(folder: pathlib.Path) -> tuple[object, ...]:
-    """Returns what changes when the files of a version do."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        with contextlib.suppress(OSError):
-            facts = path.stat()
-            found.append((str(path), facts.st_size, facts.st_mtime_ns))
-    return tuple(found)

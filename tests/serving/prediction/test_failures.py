@@ -10,7 +10,7 @@ from affect_tf.errors import UserError
 from affect_tf.faces import films
 from affect_tf.faces.films import FilmFrame
 from affect_tf.serving import Predictor
-from affect_tf.serving.prediction import scoring
+from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.prediction import sightings
 from affect_tf.serving.prediction.material import Material
 from tests.serving.prediction import bright_faces
@@ -111,15 +111,15 @@ def test_a_frame_that_cannot_be_looked_at_is_a_row_among_the_others(
 
 
 def test_an_error_of_scoring_comes_after_the_rows_before_it(predictor, monkeypatch):
-    outputs, calls = scoring.PictureScorer._outputs, []
+    outputs, calls = LoadedModel.from_images, []
 
-    def scored(self, contents, are_files):
-        calls.append(len(contents))
+    def scored(self, images):
+        calls.append(len(images))
         if len(calls) == 3:
             raise UserError("Lower --batch.")
-        return outputs(self, contents, are_files)
+        return outputs(self, images)
 
-    monkeypatch.setattr(scoring.PictureScorer, "_outputs", scored)
+    monkeypatch.setattr(LoadedModel, "from_images", scored)
     rows = predictor.stream(films_of([1] * 20))
     got = []
     with pytest.raises(UserError, match="Lower"):

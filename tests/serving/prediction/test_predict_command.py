@@ -13,8 +13,8 @@ from affect_tf import files
 from affect_tf.commands import predict
 from affect_tf.errors import UserError
 from affect_tf.faces.films import FilmFrame
+from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.prediction import inputs
-from affect_tf.serving.prediction import scoring
 from tests.serving import small_models
 from tests.serving.prediction import bright_faces
 
@@ -143,15 +143,15 @@ def test_an_error_in_the_middle_keeps_the_rows_so_far(
     run, tmp_path, monkeypatch, error, message
 ):
     bright_faces.film(tmp_path / "f.mp4", [1] * 30)
-    outputs, calls = scoring.PictureScorer._outputs, []
+    outputs, calls = LoadedModel.from_images, []
 
-    def scored(self, contents, are_files):
-        calls.append(len(contents))
+    def scored(self, images):
+        calls.append(len(images))
         if len(calls) == 3:
             raise error
-        return outputs(self, contents, are_files)
+        return outputs(self, images)
 
-    monkeypatch.setattr(scoring.PictureScorer, "_outputs", scored)
+    monkeypatch.setattr(LoadedModel, "from_images", scored)
     code, output = run(input=["f.mp4"], batch=5, out="t.parquet")
     assert code == 1
     assert "t.parquet ends where an error stopped it." in output

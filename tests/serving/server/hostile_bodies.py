@@ -12,14 +12,19 @@ INFER = "/v2/models/affect/infer"
 FACES = "/affect/v1/faces"
 
 
-def png(width, height, data=b""):
+def png(width, height, data=b"", before=None):
+    """A PNG; `before` is the size in one more header, which stands first."""
+
     def chunk(kind, content):
         check = struct.pack(">I", zlib.crc32(kind + content))
         return struct.pack(">I", len(content)) + kind + content + check
 
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = [
-        chunk(b"IHDR", head),
+        *(
+            chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0))
+            for size in (before, (width, height))
+            if size
+        ),
         chunk(b"IDAT", zlib.compress(data)),
         chunk(b"IEND", b""),
     ]
@@ -36,6 +41,8 @@ def pictures(rng, good):
     bomb = png(20000, 20000, bytes(2**20))
     fixed = [
         ("png bomb", bomb),
+        ("png of two sizes", png(2000, 2000, bytes(6001 * 2000), before=(8, 8))),
+        ("png of chunks", bomb[:33] + bytes(2**18)),
         ("jpeg bomb", jpeg_header(20000, 20000)),
         ("widest png", png(2**31 - 1, 2**31 - 1)),
         ("no width", png(0, 5)),

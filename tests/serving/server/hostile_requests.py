@@ -66,7 +66,7 @@ def _is_whole(answer):
 
 def request(path, body=b"", method="POST", headers=(), length=None):
     length = len(body) if length is None else length
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
     if length != "":
         lines.append(f"Content-Length: {length}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
@@ -109,8 +109,8 @@ def odd_http(rng):
             "tls",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(60) + b"\r\n\r\n",
         ),
-        ("space", b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n"),
-        ("http x", b"GET / HTTP/x.y\r\nHost: x\r\n\r\n"),
+        ("space", b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        ("http x", b"GET / HTTP/x.y\r\nHost: localhost\r\n\r\n"),
         ("both lengths", request(PREDICT, b"{}", headers=["Content-Length: 3"])),
         ("smuggling", request(PREDICT, b"{}", headers=["Transfer-Encoding: x"])),
         ("too long", request(PREDICT, b"{", length=2**40)),
@@ -145,7 +145,7 @@ def slow_and_endless():
         [
             Hostile("slow body", request(PREDICT, b'{"inst', length=1000)),
             Hostile("endless chunks", _chunked(b""), endless=chunk),
-            Hostile("slow headers", b"GET / HTTP/1.1\r\nHost: x\r\nX-"),
+            Hostile("slow headers", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-"),
             Hostile("endless headers", b"GET / HTTP/1.1\r\n", endless=b"X: y\r\n" * 99),
             Hostile("slow chunk", _chunked(b"5\r\nab")),
             Hostile("slow photograph", request(FACES, b"\xff\xd8\xff", length=5000)),

@@ -171,3 +171,66 @@ def test_closing_finishes_what_waits_and_refuses_what_comes(made):
         closing.join()
 
     asyncio.run(close())
+
+
+def test_a_client_that_left_makes_room_in_the_queue(made):
+    call = Doubling()
+    batcher = made(call, max_queue=2)
+
+    async def leave():
+        call.gate.clear()
+        first = asyncio.create_task(batcher.scores("k", [0]))
+        await asyncio.sleep(0.02)
+        for _ in range(3):
+            gone = asyncio.create_task(batcher.scores("k", [1, 2]))
+            await asyncio.sleep(0.01)
+            gone.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await gone
+        last = asyncio.create_task(batcher.scores("k", [3, 4]))
+        await asyncio.sleep(0.01)
+        call.gate.set()
+        await first
+        return await last
+
+    assert asyncio.run(leave())["twice"].tolist() == [6, 8]
+
+
+@pytest.mark.parametrize("place", ["_take", "_run"])
+def test_a_thread_that_ends_fails_what_waits_and_says_so(made, monkeypatch, place):
+    call = Doubling()
+    batcher = made(call)
+    assert batcher.is_alive
+
+    def end(*args):
+        call.gate.wait(10)
+        raise SystemExit
+
+    async def ask():
+        call.gate.clear()
+        tasks = [asyncio.create_task(batcher.scores("k", [n])) for n in range(3)]
+        await asyncio.sleep(0.02)
+        call.gate.set()
+        found = await asyncio.wait_for(
+            asyncio.gather(*tasks, return_exceptions=True), 10
+        )
+        with pytest.raises(Refusal, match="no pictures any more"):
+            await batcher.scores("k", [4])
+        return found
+
+    monkeypatch.setattr(batcher, place, end)
+    found = asyncio.run(ask())
+    assert all(isinstance(each, Refusal) and each.status == 503 for each in found)
+    assert not batcher.is_alive
+
+
+def test_rows_that_are_too_few_fail_their_requests_and_no_others(made):
+    rows = iter([{"twice": 5}, {"twice": np.array([2])}])
+    batcher = made(lambda key, pictures: next(rows))
+
+    async def ask():
+        with pytest.raises(TypeError):
+            await asyncio.wait_for(batcher.scores("k", [1]), 10)
+        return await batcher.scores("k", [1])
+
+    assert asyncio.run(ask())["twice"].tolist() == [2]

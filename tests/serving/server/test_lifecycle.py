@@ -90,6 +90,77 @@ def test_a_version_that_cannot_be_loaded_changes_nothing_until_it_is_whole(own_f
         server.wait_ready(2)
 
 
+def test_a_server_starts_with_the_newest_version_that_can_be_loaded(own_folder):
+    half = own_folder / "3"
+    half.mkdir()
+    (half / "saved_model.pb").write_bytes(b"half")
+    (own_folder / "2").mkdir()
+    (own_folder / "99").write_text("a file is no version")
+    with LiveServer(own_folder, SETTINGS) as server:
+        server.wait_ready(1)
+        found = server.get("/v1/models/affect")[1]["model_version_status"]
+        states = {int(each["version"]): each for each in found}
+        assert {n: each["state"] for n, each in states.items()} == {
+            3: "END",
+            2: "END",
+            1: "AVAILABLE",
+        }
+        assert states[3]["status"]["error_message"]
+        assert states[2]["status"]["error_message"]
+        # The folder is watched all the same, and what failed is not loaded again.
+        time.sleep(0.2)
+        assert sum("cannot be served" in line for line in server.lines) == 2
+        shutil.copytree(own_folder / "1", half, dirs_exist_ok=True)
+        server.wait_ready(3)
+
+
+def test_a_server_whose_versions_all_fail_ends_with_the_newest_ones_reason(tmp_path):
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+    with pytest.raises(UserError, match=r"Received: .*/2[:,]"):
+        running.serve(tmp_path, "127.0.0.1", 0, SETTINGS, lambda line: None)
+
+
+def test_the_watch_goes_on_after_whatever_it_ran_into(own_folder, monkeypatch):
+    from affect_tf.serving import version_folder
+
+    look = version_folder.numbered
+    broken = threading.Event()
+
+    def numbered(directory):
+        if broken.is_set():
+            raise RuntimeError("the files have gone")
+        return look(directory)
+
+    monkeypatch.setattr(version_folder, "numbered", numbered)
+    with LiveServer(own_folder, SETTINGS) as server:
+        server.wait_ready()
+        broken.set()
+        wait_for(lambda: any("have gone" in line for line in server.lines))
+        time.sleep(0.2)
+        assert sum("have gone" in line for line in server.lines) == 1
+        assert server.predict(*pngs(1))[0] == 200
+        broken.clear()
+        new_version(own_folder, 2)
+        server.wait_ready(2)
+
+
+def test_a_server_that_can_score_nothing_is_not_ready(own_folder, monkeypatch):
+    from affect_tf.serving.server.batcher import Batcher
+
+    with LiveServer(own_folder, SETTINGS) as server:
+        server.wait_ready()
+
+        def end(self):
+            raise OverflowError("timestamp too large")
+
+        monkeypatch.setattr(Batcher, "_take", end)
+        assert server.predict(*pngs(1))[0] == 503
+        assert server.get("/v2/health/ready") == (503, {"ready": False})
+        assert server.get("/v2/models/affect/ready")[0] == 503
+        assert server.get("/v2/health/live")[0] == 200
+
+
 def test_a_server_is_live_before_its_model_and_ready_after(own_folder, monkeypatch):
     from affect_tf.serving.server import versions
 
@@ -182,10 +253,15 @@ def test_a_port_that_is_taken_is_the_users_to_correct(server):
 def test_limits_that_cannot_work_are_refused():
     with pytest.raises(UserError, match="--max_batch must be"):
         Settings(max_batch=0)
-    with pytest.raises(UserError, match="--max_pixels must be at most"):
+    with pytest.raises(UserError, match="--max_pixels must be .* at most"):
         Settings(max_pixels=2**40)
     with pytest.raises(UserError, match="queue"):
         Settings(max_instances=10**6)
+    for wrong in (float("inf"), float("nan"), -1):
+        with pytest.raises(UserError, match="--max_latency_ms must be"):
+            Settings(max_latency_ms=wrong)
+    with pytest.raises(UserError, match="--allowed_hosts must be"):
+        Settings(allowed_hosts=("http://example.org",))
 
 
 def test_one_version_can_be_served_without_its_folder(own_folder):

@@ -36,7 +36,7 @@ def test_a_photograph_gives_its_faces_with_places_and_scores(server, photograph)
         assert len(face["points"]) == 5 and face["score"] > 0.5
         assert abs(sum(face["expression_scores"].values()) - 1) < 1e-5
         assert face["expression"] in face["expression_scores"]
-        assert -1 <= face["valence"] <= 1 and face["spread_arousal"] >= 0
+        assert -1 <= face["valence"] <= 1 and face["arousal_spread"] >= 0
 
 
 def test_a_photograph_has_the_scores_of_prediction(server, small_export, photograph):
@@ -92,6 +92,11 @@ def test_the_page_may_load_nothing_from_elsewhere(server):
 
 @pytest.mark.skipif(chromium.PATH is None, reason="needs Chromium")
 def test_a_browser_shows_the_faces_of_a_photograph(small_export, photograph, tmp_path):
+    large = tmp_path / "large.jpg"
+    with Image.open(photograph) as image:
+        image.resize((1800, 1200)).save(large, quality=80)
+    assert large.stat().st_size < SETTINGS.max_bytes
+    assert SETTINGS.max_pixels < 1800 * 1200
     with LiveServer(small_export, SETTINGS) as server:
         server.wait_ready()
         browser = chromium.Chromium(tmp_path / "profile", width=390, height=800)
@@ -117,10 +122,19 @@ def test_a_browser_shows_the_faces_of_a_photograph(small_export, photograph, tmp
             assert browser.run(drawn)
             browser.run("document.querySelector('.face').focus()")
             assert browser.run("document.querySelectorAll('.face.chosen').length") == 1
+            # Larger than the server takes: it is drawn anew, and its faces are found.
+            browser.put_file("#file", large)
+            browser.wait("document.getElementById('photograph').naturalWidth == 1800")
+            browser.wait("document.querySelectorAll('.face').length == 5")
             # Nothing is wider than a phone, and nobody else was asked.
             assert browser.run("document.documentElement.scrollWidth") <= 390
             assert browser.problems() == []
             own = (f"http://127.0.0.1:{server.port}/", "blob:", "data:")
             assert all(a.startswith(own) for a in browser.addresses())
+            server.stop()
+            server.join()
+            browser.put_file("#file", photograph)
+            status = "document.getElementById('status').textContent"
+            browser.wait(f"{status} == 'The server does not answer.'")
         finally:
             browser.close()

@@ -160,7 +160,7 @@ class Plane {
       this.spread, this.path, this.dot);
   }
 
-  show({ valence, arousal, spread_valence: wide = 0, spread_arousal: high = 0 }) {
+  show({ valence, arousal, valence_spread: wide = 0, arousal_spread: high = 0 }) {
     const [x, y] = [60 + 50 * valence, 60 - 50 * arousal];
     this.trail = [...this.trail.slice(-59), `${x.toFixed(1)},${y.toFixed(1)}`];
     this.path.setAttribute("points", this.trail.join(" "));

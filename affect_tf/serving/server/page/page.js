@@ -22,11 +22,23 @@ let cards = new Map();
 let people = [];
 let said = 0;
 
+/** Returns the server's answer; an error has a sentence for people. */
+async function ask(path, options) {
+  let answer;
+  let content;
+  try {
+    answer = await fetch(path, options);
+    content = await answer.json();
+  } catch {
+    throw new Error("The server does not answer.");
+  }
+  if (!answer.ok) throw new Error(content.error);
+  return content;
+}
+
 async function askForModel() {
   try {
-    const answer = await fetch("affect/v1/taxonomy");
-    if (!answer.ok) throw new Error((await answer.json()).error);
-    names = await answer.json();
+    names = await ask("affect/v1/taxonomy");
     $("model").textContent = `Model version ${names.model_version}, ` +
       [`${names.expressions.length} expressions`, `${names.action_units.length} action units`,
         names.valence_arousal ? "valence and arousal" : null].filter(Boolean).join(", ");
@@ -77,8 +89,10 @@ async function openFile(file) {
     if (own === source) say("This browser cannot show that file.", true);
     return;
   }
+  const pixels = photograph.naturalWidth * photograph.naturalHeight;
+  const fits = pixels <= most("max_pixels") && file.size <= most("max_bytes");
   const plain = ["image/jpeg", "image/png"].includes(file.type);
-  const body = plain ? file : await drawn(photograph, photograph.naturalWidth,
+  const body = plain && fits ? file : await drawn(photograph, photograph.naturalWidth,
     photograph.naturalHeight, STILL_SIDE, 0.95);
   if (own === source) await analyse(body, own);
 }
@@ -139,8 +153,14 @@ async function follow(own) {
   }
 }
 
+/** Returns a limit of the server; none is known before it has answered once. */
+const most = (limit) => names?.[limit] ?? Infinity;
+
+/** Returns a picture drawn anew: within `side`, and within what the server takes. */
 function drawn(node, width, height, side, quality) {
-  const scale = Math.min(1, side / Math.max(width, height));
+  const room = Math.sqrt(most("max_pixels") / (width * height));
+  // A little less, as both sides are rounded.
+  const scale = Math.min(1, side / Math.max(width, height), room < 1 ? 0.99 * room : 1);
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
@@ -153,11 +173,9 @@ async function analyse(body, own) {
   let result;
   try {
     const query = $("aligned").checked ? "?aligned=1" : "";
-    const answer = await fetch(`affect/v1/faces${query}`, { method: "POST", body });
-    result = await answer.json();
-    if (!answer.ok) throw new Error(result.error);
+    result = await ask(`affect/v1/faces${query}`, { method: "POST", body });
   } catch (error) {
-    if (own === source) say(error.message || "The server does not answer.", true);
+    if (own === source) say(error.message, true);
     return false;
   }
   if (own !== source) return true;
