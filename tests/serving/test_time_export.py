@@ -13,8 +13,8 @@ from affect_tf.serving import time_file
 from affect_tf.serving import warm_up
 from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.server.metrics import Metrics
+from affect_tf.serving.server.served_version import ServedVersion
 from affect_tf.serving.server.settings import Settings
-from affect_tf.serving.server.versions import ServedVersion
 from tests.serving import small_sequences
 from tests.serving.small_sequences import HEARING
 

@@ -17,9 +17,9 @@ from affect_tf.serving.server.metrics import Metrics
 from affect_tf.serving.server.picture_headers import Unreadable
 from affect_tf.serving.server.refusals import Refusal
 from affect_tf.serving.server.refusals import shown
+from affect_tf.serving.server.served_version import FILES
+from affect_tf.serving.server.served_version import ServedVersion
 from affect_tf.serving.server.settings import Settings
-from affect_tf.serving.server.versions import FILES
-from affect_tf.serving.server.versions import ServedVersion
 
 #: A picture as it came: a file, pixels uint8 [H, W, 3], or why it is neither.
 Picture = bytes | np.ndarray | Unreadable
