@@ -30,8 +30,13 @@ from absl import logging
 
 import configs
 import configs.studies
+from affect_tf.commands import evaluate_flags
+from affect_tf.commands import experiment_flags
+from affect_tf.commands import export_flags
+from affect_tf.commands import flag_rules
 from affect_tf.commands import predict_flags
 from affect_tf.commands import serve_flags
+from affect_tf.commands import study_flags
 from affect_tf.errors import UserError
 from affect_tf.labels.taxonomy import closest
 
@@ -59,75 +64,30 @@ _STOPPED = {
     "study": "Stopped. The same command goes on, without --overwrite.",
 }
 
-#: The modes in which a flag has an effect, where it has none in some.
-_USED_IN = {
-    "config": [mode for mode in _MODULES if mode != "study"],
-    "overwrite": ["teacher", "student", "features", "study"],
-    "runs": ["evaluate", "export", "features"],
-    "split": ["evaluate"],
-    "json": ["evaluate"],
-    "out": ["evaluate", "export", "features", "predict"],
-    "study": ["study"],
-    "seeds": ["study"],
-    "format": ["export"],
-    **dict.fromkeys(
-        ("data", "set", "num_students"),
-        [mode for mode in _MODULES if mode not in ("predict", "serve")],
-    ),
-    "model": ["predict", "serve"],
-    **dict.fromkeys(predict_flags.NAMES, ["predict"]),
-    **dict.fromkeys(serve_flags.NAMES, ["serve"]),
-}
-
-#: What --set may change of a run that is trained: all else is the run's own.
-_SET_IN = {
-    "evaluate": ("cnn", "windows.evaluation_stride"),
-    "export": ("cnn", "windows.evaluation_stride"),
-}
-
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("mode", "teacher", list(_MODULES), "What to do.")
 flags.DEFINE_string("config", "sample", f"Experiment: {', '.join(CONFIGS)}.")
-flags.DEFINE_string(
-    "data", None, "Folder of TFRecords; only --config=sample makes its own."
-)
 flags.DEFINE_string("workdir", "runs", "Folder under which runs are kept.")
-flags.DEFINE_multi_string(
-    "set", [], "Change a field of the config: key.path=value; may be repeated."
-)
-flags.DEFINE_integer(
-    "num_students", None, "Students to train, as one ensemble.", lower_bound=1
-)
-flags.DEFINE_bool("overwrite", False, "Train anew what the folder already holds.")
-flags.DEFINE_list(
-    "runs",
-    [],
-    "Runs to evaluate or export, as one ensemble, or the one to take features from: "
-    "folders, or names such as teacher. Default: all students, or else the teacher; "
-    "for features, the best of them.",
-)
-flags.DEFINE_string("split", "validation", "Split to evaluate on.")
-flags.DEFINE_string("json", None, "Also write the scores to this file.")
-flags.DEFINE_string(
-    "out",
-    None,
-    "Folder for plots (evaluate), the model (export) or features; the table (predict), "
-    ".csv, .parquet or .jsonl.",
-)
-flags.DEFINE_multi_enum(
-    "format",
-    ["saved_model"],
-    ["saved_model", "tflite", "tflite_float16", "tflite_int8", "onnx"],
-    "Format of an export; may be repeated. The SavedModel is always written, and each "
-    "of the others is compared with it.",
-)
 flags.DEFINE_string("study", None, f"Study to run: {', '.join(STUDIES)}.")
-flags.DEFINE_integer(
-    "seeds", None, "Seeds of a study; default: what it says.", lower_bound=1
-)
 flags.DEFINE_string(
     "model", None, "Folder of a SavedModel. Default: the export of --config."
 )
+
+#: The modes in which a flag has an effect, where it has none in some.
+_USED_IN = {
+    "config": [mode for mode in _MODULES if mode != "study"],
+    "study": ["study"],
+    "model": ["predict", "serve"],
+    **experiment_flags.USED_IN,
+    **evaluate_flags.USED_IN,
+    **export_flags.USED_IN,
+    **study_flags.USED_IN,
+    **predict_flags.USED_IN,
+    **serve_flags.USED_IN,
+}
+# Beside those above, what --help shows; --helpfull shows those of all modes.
+for _module in (experiment_flags, evaluate_flags, export_flags, study_flags):
+    flags.adopt_module_key_flags(_module)
 
 
 def main(argv: list[str]) -> int:
@@ -139,7 +99,8 @@ def main(argv: list[str]) -> int:
             raise UserError(
                 f"Flags must begin with --. Received: {argv[1]!r}. See --help.", 2
             )
-        _check_used()
+        flag_rules.check_used(_USED_IN, FLAGS.mode)
+        experiment_flags.check_set(FLAGS.mode)
         _run(console)
     except UserError as error:
         console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
@@ -151,32 +112,6 @@ def main(argv: list[str]) -> int:
         console.print(_STOPPED.get(FLAGS.mode, "Stopped."))
         return 130
     return 0
-
-
-def _check_used() -> None:
-    """Raises UserError for a flag that would be ignored."""
-    for name, modes in _USED_IN.items():
-        if not FLAGS[name].using_default_value and FLAGS.mode not in modes:
-            raise UserError(
-                f"--{name} must come with --mode={' or --mode='.join(modes)}. "
-                f"Received: --mode={FLAGS.mode}. Leave one of the two out.",
-                exit_code=2,
-            )
-    for assignment in FLAGS.set if FLAGS.mode in _SET_IN else ():
-        path, may = assignment.partition("=")[0], _SET_IN[FLAGS.mode]
-        if path not in may:
-            raise UserError(
-                f"--set must change what --mode={FLAGS.mode} does not take from the "
-                f"run: {' or '.join(may) or 'nothing'}. Received: --set {assignment}. "
-                "Leave it out; a run keeps the config that it was trained with.",
-                exit_code=2,
-            )
-    if FLAGS.mode == "study" and any(s.startswith("seed=") for s in FLAGS.set):
-        raise UserError(
-            "The seeds of a study must be its own. Received: --set seed. "
-            "Use --seeds for how many there are.",
-            exit_code=2,
-        )
 
 
 def _run(console: rich.console.Console) -> None:
@@ -203,31 +138,21 @@ def _run(console: rich.console.Console) -> None:
     elif FLAGS.mode == "features":
         mode.features(session, FLAGS.runs, FLAGS.out, FLAGS.overwrite, FLAGS.set)
     elif FLAGS.mode == "evaluate":
-        mode.evaluate(session, FLAGS.runs, FLAGS.split, FLAGS.json, FLAGS.out)
+        evaluate_flags.evaluate(session)
     else:
-        mode.export(session, FLAGS.runs, FLAGS.out, FLAGS.format)
+        export_flags.export(session)
 
 
 def _run_study(console: rich.console.Console) -> None:
     """Runs the study that --study names, on --data or on what it makes for itself."""
     module = _named("configs.studies", "study", STUDIES)
     try:
-        study = module.study().map_configs(_overridden)
+        study = module.study().map_configs(experiment_flags.overridden)
     except ValueError as error:
         raise UserError(str(error), exit_code=2) from error
     data = _data(module, console)
-    mode = importlib.import_module("affect_tf.commands.study")
     workdir = pathlib.Path(FLAGS.workdir)
-    mode.run_study(
-        study,
-        FLAGS.study,
-        data,
-        workdir,
-        console,
-        FLAGS.seeds,
-        FLAGS.overwrite,
-        FLAGS.set,
-    )
+    study_flags.run(study, FLAGS.study, data, workdir, console)
 
 
 def _run_model(console: rich.console.Console) -> None:
@@ -247,7 +172,7 @@ def _run_model(console: rich.console.Console) -> None:
 def _load_config(console: rich.console.Console) -> tuple[Any, pathlib.Path | None]:
     """Returns the config with the overrides of the command line, and its data."""
     module = _named("configs", "config", CONFIGS)
-    config = _overridden(module.config())
+    config = experiment_flags.overridden(module.config())
     if FLAGS.mode == "doctor" and FLAGS.data is None and not hasattr(module, "prepare"):
         return config, None
     return config, _data(module, console)
@@ -265,23 +190,6 @@ def _named(package: str, flag: str, known: tuple[str, ...]) -> Any:
     return importlib.import_module(f"{package}.{name}")
 
 
-def _overridden(config: Any) -> Any:
-    """Returns a config with the changes of the command line."""
-    assignments = list(FLAGS.set)
-    if FLAGS.num_students is not None:
-        assignments.append(f"num_students={FLAGS.num_students}")
-    if not assignments:
-        return config
-    override = importlib.import_module("affect_tf.config_text").override
-    parts = importlib.import_module("affect_tf.commands.run_folder").CONFIG_MODULES
-    try:
-        for assignment in assignments:
-            config = override(config, assignment, parts)
-    except ValueError as error:
-        raise UserError(str(error), exit_code=2) from error
-    return config
-
-
 def _data(module: Any, console: rich.console.Console) -> pathlib.Path:
     """Returns the data folder of the flags, or that which a config makes itself."""
     if FLAGS.data is not None:
@@ -297,4 +205,4 @@ def _data(module: Any, console: rich.console.Console) -> pathlib.Path:
 
 
 if __name__ == "__main__":
-    app.run(lambda argv: sys.exit(main(argv)))
+    app.run(lambda argv: sys.exit(main(argv)), flags_parser=flag_rules.parsed)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from affect_tf.data import records
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
+from affect_tf.data.sample import Frame
 from affect_tf.labels.taxonomy import ABAW1
 
 
@@ -87,3 +88,24 @@ def face(number, size=32):
     """A picture of which the number can be read off: its grey level."""
     picture = np.full([size, size, 3], number % 256, np.uint8)
     return tf.io.encode_png(picture).numpy()
+
+
+def labelled_frame(kind, number, valence, time=None):
+    """A face whose grey level and labels follow valence.
+
+    Args:
+      kind: The one task that has a label, or "all".
+      number: Of the frame.
+      valence: From -1 to 1.
+      time: Of the frame, seconds; None where it has none.
+    """
+    expr, au, va = (kind in (task, "all") for task in ("expr", "au", "va"))
+    return Frame(
+        face(round(127 + 100 * valence)),
+        expression=("sadness", "happiness")[valence > 0] if expr else None,
+        action_units={n: int(valence > 0) for n in ABAW1.action_units} if au else {},
+        valence=valence if va else None,
+        arousal=-valence if va else None,
+        number=number,
+        time=time,
+    )

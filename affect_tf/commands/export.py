@@ -19,7 +19,7 @@ from affect_tf.evaluation import calibration
 from affect_tf.evaluation import thresholds
 from affect_tf.serving import export as export_lib
 from affect_tf.serving import model_card
-from affect_tf.serving.sequence_members import SequenceModels
+from affect_tf.serving.graphs.sequence_members import SequenceModels
 
 #: The split that the thresholds are fitted on and the card's scores come from.
 _SPLIT = "validation"

@@ -21,7 +21,7 @@ from affect_tf.serving import formats
 from affect_tf.serving.formats import compare
 from affect_tf.serving.formats import format_folder
 from affect_tf.serving.formats import onnx
-from affect_tf.serving.served_models import ServedModels
+from affect_tf.serving.graphs.served_models import ServedModels
 
 #: Training faces that the ranges of int8 are taken from.
 _REPRESENTATIVE = 256

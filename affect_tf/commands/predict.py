@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
+import warnings
 from collections.abc import Iterator
-from collections.abc import Mapping
 
 import pandas as pd
 import rich.console
@@ -13,6 +12,10 @@ import rich.console
 from affect_tf import files
 from affect_tf.commands import predict_progress
 from affect_tf.commands import predict_stop
+from affect_tf.commands.predict_counts import count
+from affect_tf.commands.predict_counts import Counts
+from affect_tf.commands.predict_counts import left_out
+from affect_tf.commands.predict_counts import MAX_NAMED
 from affect_tf.commands.predict_flags import Options
 from affect_tf.errors import UserError
 from affect_tf.faces import films
@@ -23,11 +26,8 @@ from affect_tf.serving.prediction import outputs
 from affect_tf.serving.prediction import predictor as predictor_lib
 from affect_tf.serving.prediction import table
 from affect_tf.serving.prediction import table_files
-from affect_tf.serving.prediction.table_rows import Outcome
 from affect_tf.training.interrupts import Interrupts
 
-#: Files that are named one by one; beyond, they are counted.
-_MAX_NAMED = 10
 #: Seconds after which a temporary file belongs to a run that was killed: others may
 #: write the same output just now.
 _OLD = 24 * 3600.0
@@ -46,7 +46,10 @@ def predict(options: Options, console: rich.console.Console) -> None:
       UserError: If a file could not be read to its end, after all others are done.
       KeyboardInterrupt: After the table of what was done is written.
     """
-    with Interrupts() as interrupts:
+    with Interrupts() as interrupts, warnings.catch_warnings():
+        # Of large pictures, and of damaged EXIF data: a picture that cannot be read has
+        # a row that says so. Here and not where they are read, which is in threads.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         predictor = predictor_lib.Predictor(
             options.model,
             detector=options.detector,
@@ -63,47 +66,6 @@ def predict(options: Options, console: rich.console.Console) -> None:
         work.raise_problems()
 
 
-@dataclasses.dataclass
-class _Counts:
-    """What came of the files so far; problems are (file, why)."""
-
-    rows: int = 0
-    films: int = 0
-    pictures: int = 0
-    faces: int = 0
-    faceless_pictures: int = 0
-    faceless_films: list[str] = dataclasses.field(default_factory=list)
-    problems: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-
-    def add(self, outcome: Outcome) -> None:
-        """Takes a file that is done."""
-        self.films += outcome.is_film
-        self.pictures += not outcome.is_film
-        if outcome.problem:
-            self.problems.append((outcome.name, outcome.problem))
-        elif not outcome.faces and outcome.is_film:
-            self.faceless_films.append(outcome.name)
-        elif not outcome.faces:
-            self.faceless_pictures += 1
-
-    def said(self) -> str:
-        """Returns what was looked at and found."""
-        of = [
-            _count(number, noun)
-            for number, noun in (
-                (self.films, "film"),
-                (self.pictures, "photograph"),
-            )
-            if number
-        ]
-        text = f"{_count(self.rows, 'row')}, {_count(self.faces, 'face')}"
-        if of:
-            text += f", of {' and '.join(of)}"
-        if self.faceless_pictures:
-            text += f"; no face in {_count(self.faceless_pictures, 'photograph')}"
-        return text
-
-
 class _Work:
     """One run of the command."""
 
@@ -116,7 +78,7 @@ class _Work:
     ) -> None:
         self._options, self._console = options, console
         self._predictor, self._interrupts = predictor, interrupts
-        self._counts = _Counts()
+        self._counts = Counts()
 
     def write_table(self) -> None:
         """Predicts; an interrupt ends a film, but is how a camera is stopped."""
@@ -174,14 +136,14 @@ class _Work:
         return stopped.is_set()
 
     def _lines(self) -> Iterator[str]:
-        for name in self._counts.faceless_films[:_MAX_NAMED]:
+        for name in self._counts.faceless_films[:MAX_NAMED]:
             yield f"{name}: no face was seen, so it has no rows"
-        more = len(self._counts.faceless_films) - _MAX_NAMED
+        more = len(self._counts.faceless_films) - MAX_NAMED
         if more > 0:
-            yield f"and {_count(more, 'more film')} without a face"
+            yield f"and {count(more, 'more film')} without a face"
         others = self._options.others
         if others:
-            yield _left_out(others)
+            yield left_out(others)
         if self._options.smooth and self._counts.films:
             yield (
                 f"smoothed over {self._options.smooth:g} s before and after each face; "
@@ -217,7 +179,7 @@ class _Work:
                 except _OF_ONE_FILE as error:
                     if source.name not in unreadable:
                         self._counts.problems.append((source.name, str(error)))
-        self._say(f"{self._options.overlay}: {_count(written, 'annotated file')}")
+        self._say(f"{self._options.overlay}: {count(written, 'annotated file')}")
 
     def _rows_of(
         self, sources: list[inputs.Source]
@@ -253,15 +215,15 @@ class _Work:
         problems = self._counts.problems
         if not problems:
             return
-        lines = [f"  {name}: {why}" for name, why in problems[:_MAX_NAMED]]
-        if len(problems) > _MAX_NAMED:
+        lines = [f"  {name}: {why}" for name, why in problems[:MAX_NAMED]]
+        if len(problems) > MAX_NAMED:
             lines.append(
-                f"  and {len(problems) - _MAX_NAMED:,} more: those with success 0"
+                f"  and {len(problems) - MAX_NAMED:,} more: those with success 0"
             )
         total = len(self._options.sources)
         listing = "\n".join(lines)
         raise UserError(
-            f"{len(problems)} of {_count(total, 'file')} could not be read to the end; "
+            f"{len(problems)} of {count(total, 'file')} could not be read to the end; "
             f"what could be is in {self._options.out}.\n{listing}"
         )
 
@@ -277,20 +239,3 @@ def _jpeg(image: object) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "jpeg", quality=92, subsampling=0)
     return stream.getvalue()
-
-
-def _left_out(others: Mapping[str, int]) -> str:
-    """Says how many files nothing reads, the most frequent kinds first."""
-    kinds = sorted(others.items(), key=lambda item: (-item[1], item[0]))
-    named = [f"{kind or 'no ending'} {number:,}" for kind, number in kinds]
-    if len(named) > _MAX_NAMED:
-        named[_MAX_NAMED:] = ["..."]
-    total = sum(others.values())
-    verb = "was" if total == 1 else "were"
-    return (
-        f"{_count(total, 'file')} of other kinds {verb} left out ({', '.join(named)})"
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

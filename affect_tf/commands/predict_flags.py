@@ -44,10 +44,13 @@ flags.DEFINE_flag(
     )
 )
 
-#: The flags above.
-NAMES = (
-    *("input", "detector", "faces", "aligned", "batch", "smooth"),
-    *("report", "overlay"),
+#: The modes in which each flag has an effect.
+USED_IN = dict.fromkeys(
+    (
+        *("input", "detector", "faces", "aligned", "batch", "smooth"),
+        *("report", "overlay"),
+    ),
+    ("predict",),
 )
 
 

@@ -15,8 +15,8 @@ _LIMITS = (
     "max_pixels",
     "max_instances",
 )
-#: All flags that only serving has.
-NAMES = ("host", "port", "allowed_hosts", *_LIMITS)
+#: The modes in which each flag has an effect.
+USED_IN = dict.fromkeys(("host", "port", "allowed_hosts", *_LIMITS), ("serve",))
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(

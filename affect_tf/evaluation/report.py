@@ -7,11 +7,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from affect_tf import files
+from affect_tf.evaluation import terminal_table
 from affect_tf.evaluation.bootstrap import Comparison
 from affect_tf.evaluation.bootstrap import Intervals
 from affect_tf.evaluation.scores import headline_names
@@ -48,13 +48,11 @@ def summary_table(scores: Scores, intervals: Intervals | None = None) -> Table:
       intervals: Of the same predictions; adds a column.
     """
     people = f", {scores.subjects:,} subjects" if scores.subjects else ""
-    table = _table(f"{scores.rows:,} rows{people}")
-    table.add_column("task", no_wrap=True)
-    table.add_column("metric")
-    table.add_column("score", justify="right", style="bold", no_wrap=True)
-    if intervals is not None:
-        table.add_column(_level(intervals.level), justify="right", no_wrap=True)
-    table.add_column("labels", justify="right", no_wrap=True)
+    table = terminal_table.titled(f"{scores.rows:,} rows{people}")
+    terminal_table.add_names(table, "task")
+    terminal_table.add_names(table, "metric", no_wrap=False)
+    terminal_table.add_numbers(table, "score", bold=True)
+    terminal_table.add_numbers(table, *_level(intervals), "labels")
     values = scores.headline()
     for task in TASKS:
         part = getattr(scores, task)
@@ -87,12 +85,12 @@ def summary_table(scores: Scores, intervals: Intervals | None = None) -> Table:
 
 def class_table(scores: Scores, intervals: Intervals | None = None) -> Table:
     """Returns F1, precision and recall of every expression, with its labels."""
-    table = _table("Expressions")
-    table.add_column("expression", no_wrap=True)
-    _numbers(table, "F1", bold=True)
-    if intervals is not None:
-        table.add_column(_level(intervals.level), justify="right", no_wrap=True)
-    _numbers(table, "precision", "recall", "labels", "predicted")
+    table = terminal_table.titled("Expressions")
+    terminal_table.add_names(table, "expression")
+    terminal_table.add_numbers(table, "F1", bold=True)
+    terminal_table.add_numbers(
+        table, *_level(intervals), "precision", "recall", "labels", "predicted"
+    )
     for name, row in scores.expr.by_class.items():
         table.add_row(
             name,
@@ -111,12 +109,18 @@ def class_table(scores: Scores, intervals: Intervals | None = None) -> Table:
 
 def unit_table(scores: Scores, intervals: Intervals | None = None) -> Table:
     """Returns F1 and accuracy of every action unit, with its labels and prevalence."""
-    table = _table("Action units")
-    table.add_column("unit", no_wrap=True)
-    _numbers(table, "F1", bold=True)
-    if intervals is not None:
-        table.add_column(_level(intervals.level), justify="right", no_wrap=True)
-    _numbers(table, "accuracy", "threshold", "labels", "positive", "prevalence")
+    table = terminal_table.titled("Action units")
+    terminal_table.add_names(table, "unit")
+    terminal_table.add_numbers(table, "F1", bold=True)
+    terminal_table.add_numbers(
+        table,
+        *_level(intervals),
+        "accuracy",
+        "threshold",
+        "labels",
+        "positive",
+        "prevalence",
+    )
     for name, row in scores.au.by_unit.items():
         share = row.prevalence
         table.add_row(
@@ -147,15 +151,13 @@ def comparison_table(
       names: What to call the first and the second system.
       details: Whether to list every class and unit too.
     """
-    table = _table(
+    table = terminal_table.titled(
         f"{names[1]} against {names[0]}, same rows, {comparison.subjects:,} subjects"
     )
-    table.add_column("task", no_wrap=True)
-    table.add_column("metric", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("delta", justify="right", style="bold", no_wrap=True)
-    table.add_column(_level(comparison.level), justify="right", no_wrap=True)
+    terminal_table.add_names(table, "task", "metric")
+    terminal_table.add_numbers(table, *names)
+    terminal_table.add_numbers(table, "delta", bold=True)
+    terminal_table.add_numbers(table, *_level(comparison))
     order = [name for name in _NAMES if name in comparison.values]
     if details:
         order += [name for name in comparison.values if name not in _NAMES]
@@ -238,27 +240,9 @@ def write_json(
     files.write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-
-
-def _numbers(table: Table, *names: str, bold: bool = False) -> None:
-    for name in names:
-        table.add_column(
-            name, justify="right", style="bold" if bold else "", no_wrap=True
-        )
-
-
-def _level(level: float) -> str:
-    return f"{100 * level:g}% interval"
+def _level(of: Intervals | Comparison | None) -> list[str]:
+    """Returns the header of the column of intervals; none where there are none."""
+    return [] if of is None else [f"{100 * of.level:g}% interval"]
 
 
 def _interval_cells(intervals: Intervals | None, name: str) -> list[str]:

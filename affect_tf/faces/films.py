@@ -9,6 +9,7 @@ opened, even where a file (a playlist) names another place.
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import os
 import pathlib
@@ -17,10 +18,10 @@ from typing import BinaryIO
 
 import av
 import numpy as np
-from PIL import ExifTags
 from PIL import Image
 
 from affect_tf.faces import film_decoding
+from affect_tf.faces import picture_metadata
 from affect_tf.faces.film_decoding import FilmError
 
 #: What films are called; anything that FFmpeg reads may be passed by name.
@@ -215,37 +216,70 @@ def picture(
         or so many (178 million) that Pillow takes it for an attack.
     """
     try:
-        with Image.open(path) as image:
-            # The size by which Pillow will decode, whatever another header says.
-            width, height = image.size
-            if max_pixels is not None and width * height > max_pixels:
-                raise ValueError(
-                    f"it has {width} x {height} pixels, and at most {max_pixels} are "
-                    "decoded"
-                )
-            image.load()
-            upright = _upright(image)
-            if upright.mode.startswith("I"):
-                # 16-bit grey: the upper byte, where a plain conversion would clip.
-                upper = np.asarray(upright) >> 8
-                upright = Image.fromarray(upper.astype(np.uint8))
-            if upright.mode != "RGB":
-                upright = upright.convert("RGB")
-            return np.array(upright)
+        return _read(path, max_pixels)
     except Exception as error:  # Readers of damaged files raise whatever they run into.
-        raise FilmError(
-            f"A picture must be a whole file that Pillow reads. Received: {path}: "
-            f"{str(error) or type(error).__name__}. Leave it out, or copy it again."
-        ) from error
+        image = _read_without_metadata(path, max_pixels)
+        if image is None:
+            raise FilmError(
+                f"A picture must be a whole file that Pillow reads. Received: {path}: "
+                f"{str(error) or type(error).__name__}. Leave it out, or copy it again."
+            ) from error
+        return image
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Returns a picture as its EXIF data turn it; itself where they do not."""
+def upright(image: Image.Image) -> Image.Image:
+    """Returns a picture as its EXIF data turn it; itself where they do not.
+
+    Data that are damaged turn nothing.
+    """
     try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        turn = _TURNS.get(image.getexif().get(picture_metadata.ORIENTATION, 1))
     except Exception:  # Damaged EXIF data raise anything; the pixels are there.
         return image
     return image if turn is None else image.transpose(turn)
+
+
+def _read(
+    path: str | os.PathLike[str] | BinaryIO, max_pixels: int | None
+) -> np.ndarray:
+    """Returns what `picture` does; raises whatever Pillow does."""
+    with Image.open(path) as image:
+        # The size by which Pillow will decode, whatever another header says.
+        width, height = image.size
+        if max_pixels is not None and width * height > max_pixels:
+            raise ValueError(
+                f"it has {width} x {height} pixels, and at most {max_pixels} are "
+                "decoded"
+            )
+        turn = getattr(image, "tag_v2", {}).get(picture_metadata.ORIENTATION, 1)
+        if turn not in picture_metadata.TURNS:
+            # A decoder in C would write a line to stderr, which nothing here can hold.
+            raise ValueError(f"its orientation is {turn!r}")
+        image.load()
+        shown = upright(image)
+        if shown.mode.startswith("I"):
+            # 16-bit grey: the upper byte, where a plain conversion would clip.
+            upper = np.asarray(shown) >> 8
+            shown = Image.fromarray(upper.astype(np.uint8))
+        if shown.mode != "RGB":
+            shown = shown.convert("RGB")
+        return np.array(shown)
+
+
+def _read_without_metadata(
+    path: str | os.PathLike[str] | BinaryIO, max_pixels: int | None
+) -> np.ndarray | None:
+    """Returns what `picture` does, of the pixels alone; None where they are damaged."""
+    try:
+        if isinstance(path, str | os.PathLike):
+            data = pathlib.Path(path).read_bytes()
+        else:
+            path.seek(0)
+            data = path.read()
+        bare = picture_metadata.removed(data)
+        return None if bare is None else _read(io.BytesIO(bare), max_pixels)
+    except Exception:  # As above.
+        return None
 
 
 def _sound(container: av.container.InputContainer, zero: float) -> Sound | None:

@@ -176,7 +176,7 @@ def build(
       ValueError: Without a task, on a number of logits below 1, or on a task
         whose name a layer already has.
     """
-    _check_tasks(num_logits)
+    layers.check_tasks(num_logits, RESERVED_NAMES)
     size = architecture.image_size
     image = tf.keras.Input((size, size, 3), dtype="uint8", name="image")
     normalization = architecture.normalization
@@ -198,13 +198,3 @@ def build(
         for task, count in num_logits.items()
     }
     return tf.keras.Model(inputs={"image": image}, outputs=logits, name=name)
-
-
-def _check_tasks(num_logits: Mapping[str, int]) -> None:
-    layers.check_num_logits(num_logits)
-    for task in num_logits:
-        if task in RESERVED_NAMES or not task.isidentifier():
-            raise ValueError(
-                "A task's name must be an identifier that no other layer has. "
-                f"Received: {task!r}. Taken: {', '.join(RESERVED_NAMES)}."
-            )

@@ -17,12 +17,13 @@ from affect_tf.models import dense
 from affect_tf.models import frames
 from affect_tf.models import fusion_rules
 from affect_tf.models import layers
-from affect_tf.models import towers
 from affect_tf.models.sound import HasSound
 from affect_tf.models.sound import ScaleSound
 from affect_tf.models.sound import SoundNet8
+from affect_tf.models.temporal import check_widths
 from affect_tf.models.temporal import EMBEDDER
 from affect_tf.models.temporal import SEQUENCE
+from affect_tf.models.temporal import Temporal
 
 FACE = "face_embedding"
 SOUND = "sound_embedding"
@@ -32,7 +33,7 @@ RESERVED_NAMES = ("face_lstm", "present", "both", "shared", "reversal", "discrim
 
 
 @dataclasses.dataclass(frozen=True)
-class FaceAndSound:
+class FaceAndSound(Temporal):
     """The model of Jeong et al.: an LSTM over past faces, and past sound beside it.
 
     The last state of the LSTM and the vector of the sound go through the feature
@@ -160,7 +161,9 @@ class FaceAndSound:
           ValueError: Without a task, for one whose name is taken, without a vector's
             width, or on one source.
         """
-        self._check(widths, num_logits, num_sources)
+        layers.check_tasks(num_logits, RESERVED_NAMES)
+        check_widths(self, widths, num_logits)
+        _check_sources(num_sources)
         inputs, vectors = {}, []
         if self.face:
             inputs[FACE] = tf.keras.Input((None, widths[FACE]), name=FACE)
@@ -193,24 +196,6 @@ class FaceAndSound:
             outputs[key] = dense.linear(num_sources, key)(values)
         return tf.keras.Model(inputs=inputs, outputs=outputs, name=name)
 
-    def end_to_end(
-        self,
-        embedder: tf.keras.Model,
-        sequence: tf.keras.Model,
-        train_towers: bool,
-        name: str = "affect_end_to_end",
-    ) -> tf.keras.Model:
-        """Puts a sequence model on top of the towers, which see and hear no padding.
-
-        Frozen towers run in inference mode also under `training=True`.
-
-        Returns:
-          A model from `{"image": uint8 [B, F, S, S, 3], "present": bool [B, F],
-          "sound": int16 [B, num_samples, C], "heard": int32 [B]}`, less what is absent,
-          to what `sequence` gives. Both parts are layers of it, to be found by name.
-        """
-        return towers.on_towers(self.see, embedder, sequence, train_towers, name)
-
     def see(
         self,
         embedder: tf.keras.Model,
@@ -240,28 +225,10 @@ class FaceAndSound:
             self.batch_norm_momentum,
         )
 
-    def _check(
-        self,
-        widths: Mapping[str, int],
-        num_logits: Mapping[str, int],
-        num_sources: int,
-    ) -> None:
-        layers.check_num_logits(num_logits)
-        for task in num_logits:
-            if task in RESERVED_NAMES or not task.isidentifier():
-                raise ValueError(
-                    "A task's name must be an identifier that no other layer has. "
-                    f"Received: {task!r}. Taken: {', '.join(RESERVED_NAMES)}."
-                )
-        for vector in self.features():
-            if widths.get(vector, 0) < 1:
-                raise ValueError(
-                    "A sequence model must have the width of each of its vectors. "
-                    f"Received: widths={dict(widths)} without {vector!r}. "
-                    "Extract the features with the same FaceAndSound."
-                )
-        if num_sources < 0 or num_sources == 1:
-            raise ValueError(
-                "A discriminator must have two sources or more to tell apart. "
-                f"Received: num_sources={num_sources}. Write 0 for none."
-            )
+
+def _check_sources(num_sources: int) -> None:
+    if num_sources < 0 or num_sources == 1:
+        raise ValueError(
+            "A discriminator must have two sources or more to tell apart. "
+            f"Received: num_sources={num_sources}. Write 0 for none."
+        )

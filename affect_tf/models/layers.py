@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -129,18 +130,34 @@ class Normalize(tf.keras.layers.Layer):
         return {**config, **fields}
 
 
-def check_num_logits(num_logits: Mapping[str, int]) -> None:
-    """Raises ValueError without a task, or for a task without a logit."""
+def check_tasks(num_logits: Mapping[str, int], reserved: Iterable[str] = ()) -> None:
+    """Refuses tasks that a model cannot be built for.
+
+    Args:
+      num_logits: {task: K}.
+      reserved: Names that layers of the model already carry. A task's name becomes
+        that of a layer, too.
+
+    Raises:
+      ValueError: Without a task, for a task without a logit, or for one whose name is
+        reserved or no identifier.
+    """
     if not num_logits:
         raise ValueError(
             "A model must have at least one task. "
             f"Received: num_logits={dict(num_logits)}. "
             "Take the tasks from the taxonomy."
         )
+    reserved = tuple(reserved)
     for task, count in num_logits.items():
         if count < 1:
             raise ValueError(
                 "A task must have at least one logit. "
                 f"Received: num_logits[{task!r}]={count}. "
                 "Leave the task out where the taxonomy has no label for it."
+            )
+        if task in reserved or not task.isidentifier():
+            raise ValueError(
+                "A task's name must be an identifier that no other layer has. "
+                f"Received: {task!r}. Taken: {', '.join(reserved) or 'none'}."
             )

@@ -17,17 +17,20 @@ import tensorflow as tf
 
 from affect_tf.models import frames
 from affect_tf.models import layers
-from affect_tf.models import towers
 
 #: Names of the two parts of a model of time, by which they are found in it.
 EMBEDDER, SEQUENCE = "affect_embedder", "affect_sequence"
+
+#: Names that a task of a `BidirectionalGru` cannot have.
+RESERVED_NAMES = ("present",)
 
 
 @runtime_checkable
 class Temporal(Protocol):
     """A description of a model of time, whichever vectors and inputs it has.
 
-    What the inputs are is told by `model.input` of the models that it builds.
+    What the inputs are is told by `model.input` of the models that it builds. A
+    description that inherits from this one has `end_to_end` from here.
     """
 
     def features(self, tasks: Iterable[str]) -> tuple[str, ...]:
@@ -92,18 +95,60 @@ class Temporal(Protocol):
     ) -> tf.keras.Model:
         """Puts a sequence model on top of the embedder, whose layers stay the same.
 
+        What is below sees the faces, and hears the sounds, that are there, and no
+        padding: that would cost as much, and would move the statistics of batch
+        normalisation.
+
+        A frozen embedder runs in inference mode also when the whole is called with
+        `training=True`. (The released code of Deng et al. lets the running statistics
+        of its frozen network move on.)
+
         Args:
           embedder: As `embedder` returns it.
           sequence: As `sequence` returns it.
           train_towers: Whether what is below is trained along; where not, it is
             frozen, and in inference mode for good.
           name: The model's name.
+
+        Returns:
+          A model to what `sequence` gives, from the inputs of `embedder`: "image" has
+          an axis of time, uint8 [B, T, S, S, 3], for any B and T, and "present", bool
+          [B, T], goes with it; a sound has a row for each of B. Both parts are layers
+          of it, to be found by their names (`model.get_layer(embedder.name)`).
         """
-        ...
+        inputs = {}
+        for key, one in embedder.input.items():
+            shape = (None, *one.shape[1:]) if key == "image" else one.shape[1:]
+            inputs[key] = tf.keras.Input(shape, dtype=one.dtype, name=key)
+        if "image" in inputs:
+            inputs["present"] = tf.keras.Input((None,), dtype="bool", name="present")
+        embedder.trainable = train_towers
+        # False is final; None leaves the mode to whoever calls the whole.
+        vectors = self.see(embedder, inputs, None if train_towers else False)
+        return tf.keras.Model(inputs=inputs, outputs=sequence(vectors), name=name)
+
+
+def check_widths(
+    part: Temporal, widths: Mapping[str, int], tasks: Iterable[str]
+) -> None:
+    """Raises ValueError where the width of a vector is missing that a part reads.
+
+    Args:
+      part: The description of the sequence model.
+      widths: {vector: its numbers}.
+      tasks: Of the sequence model.
+    """
+    for vector in part.features(tasks):
+        if widths.get(vector, 0) < 1:
+            raise ValueError(
+                "A sequence model must have the width of each of its vectors. "
+                f"Received: widths={dict(widths)} without {vector!r}. "
+                f"Extract the features with the same {type(part).__name__} and tasks."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
-class BidirectionalGru:
+class BidirectionalGru(Temporal):
     """One layer of gated recurrent units in both directions, then ReLU.
 
     Attributes:
@@ -214,7 +259,8 @@ class BidirectionalGru:
           ValueError: Without a task, for a task without an embedding or logits, or for
             a discriminator.
         """
-        _check(widths, num_logits)
+        layers.check_tasks(num_logits, RESERVED_NAMES)
+        check_widths(self, widths, num_logits)
         if num_sources:
             raise ValueError(
                 "A discriminator must have features that all tasks share. "
@@ -235,29 +281,6 @@ class BidirectionalGru:
         inputs["present"] = present
         return tf.keras.Model(inputs=inputs, outputs=logits, name=name)
 
-    def end_to_end(
-        self,
-        embedder: tf.keras.Model,
-        sequence: tf.keras.Model,
-        train_towers: bool,
-        name: str = "affect_end_to_end",
-    ) -> tf.keras.Model:
-        """Puts a sequence model on top of the network whose embeddings it reads.
-
-        The network sees the frames that are there, and no padding: that would cost as
-        much as a face, and would move the statistics of batch normalisation.
-
-        A frozen one runs in inference mode also when the whole is called with
-        `training=True`. (The released code of Deng et al. lets the running statistics
-        of its frozen network move on.)
-
-        Returns:
-          A model from `{"image": uint8 [B, T, S, S, 3], "present": bool [B, T]}` to
-          `{task: float32 [B * T, K]}`, for any B and T. Both parts are layers of it, to
-          be found by their names (`model.get_layer(embedder.name)`).
-        """
-        return towers.on_towers(self.see, embedder, sequence, train_towers, name)
-
     def see(
         self,
         embedder: tf.keras.Model,
@@ -275,14 +298,3 @@ class BidirectionalGru:
             for layer, vector in vectors.items()
         }
         return {**restored, "present": present}
-
-
-def _check(widths: Mapping[str, int], num_logits: Mapping[str, int]) -> None:
-    layers.check_num_logits(num_logits)
-    for task in num_logits:
-        if widths.get(f"{task}_embedding", 0) < 1:
-            raise ValueError(
-                "A sequence model must have an embedding of each of its tasks. "
-                f"Received: widths={dict(widths)} for task {task!r}. "
-                "Extract the features with a network of the same tasks."
-            )

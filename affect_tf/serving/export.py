@@ -16,7 +16,7 @@ exported; an ensemble gives its mean, and the standard deviation over its member
 under the same names with `_spread`.
 
 Models of time have two axes before those of a picture, windows [B] of frames [T]; see
-`served_sequences` for their further signatures. What they look at is in
+`graphs.served_sequences` for their further signatures. What they look at is in
 `assets/time.json`.
 
 A picture that cannot be read has `valid` false and zeros as scores. Zeros, not NaN: a
@@ -50,10 +50,12 @@ from affect_tf.objective.tasks import Task
 from affect_tf.serving import model_card
 from affect_tf.serving import time_file
 from affect_tf.serving import warm_up
+from affect_tf.serving.graphs.sequence_members import SequenceModels
+from affect_tf.serving.graphs.served_graphs import ServedGraphs
+from affect_tf.serving.graphs.served_models import ServedModels
+from affect_tf.serving.graphs.served_sequences import ServedSequences
 from affect_tf.serving.model_card import ModelCard
-from affect_tf.serving.sequence_members import SequenceModels
-from affect_tf.serving.served_models import ServedModels
-from affect_tf.serving.served_sequences import ServedSequences
+from affect_tf.serving.score_graphs import ScoreGraphs
 from affect_tf.serving.version_folder import new_version
 
 #: How far a reloaded model may be from the one that was saved.
@@ -115,12 +117,13 @@ def export(
         )
     for number, model in enumerate(models):
         _check_model(number, model, names)
-    rest = (tasks, taxonomy, image_size, thresholds, calibration.temperature)
+    scores = ScoreGraphs(
+        tasks, taxonomy, image_size, thresholds, calibration.temperature
+    )
     if over is None:
-        module = ServedModels(models, *rest)
+        time, module = None, ServedModels(models, scores)
     else:
-        module = ServedSequences(models, over, *rest)
-    time = None if over is None else over.time
+        time, module = over.time, ServedSequences(models, over, scores)
     document = model_card.document(
         card,
         taxonomy,
@@ -128,6 +131,7 @@ def export(
         calibration,
         image_size=image_size,
         members=len(models),
+        time=time,
     )
     assets = {
         "calibration.json": _json(calibration.to_json()),
@@ -230,7 +234,7 @@ def _check_model(number: int, model: tf.keras.Model, names: Sequence[str]) -> No
 
 def _check_reloaded(
     folder: pathlib.Path,
-    module: ServedModels | ServedSequences,
+    module: ServedGraphs,
     image_size: int,
     time: Windows | Past | None,
 ) -> None:

@@ -92,7 +92,7 @@ class LoadedModel:
         return _arrays(self._from_images(image=tf.constant(images, tf.uint8)))
 
     def step(self, name: str, **inputs: np.ndarray) -> Outputs:
-        """Calls another signature: one of the steps of `served_sequences`.
+        """Calls another signature: one of the steps of `graphs.served_sequences`.
 
         Args:
           name: Such as "embed".

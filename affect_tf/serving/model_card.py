@@ -16,9 +16,12 @@ import tensorflow as tf
 
 import affect_tf
 from affect_tf.data.manifest import Manifest
+from affect_tf.data.past import Past
+from affect_tf.data.windows import Windows
 from affect_tf.evaluation.calibration import Calibration
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.labels.taxonomy import Taxonomy
+from affect_tf.serving import time_file
 from affect_tf.serving.data_terms import SYNTHETIC
 from affect_tf.serving.data_terms import Terms
 from affect_tf.serving.data_terms import terms_of
@@ -150,6 +153,7 @@ def document(
     *,
     image_size: int,
     members: int,
+    time: Windows | Past | None = None,
 ) -> dict[str, Any]:
     """Returns the card as a JSON-ready dictionary.
 
@@ -160,12 +164,14 @@ def document(
       calibration: Of the expressions.
       image_size: Side of the faces.
       members: Models in the ensemble; 1 for a single model.
+      time: What models of time look at; None for models of single pictures.
     """
     allowed, reason = commercial_use(card.data, card.pretrained)
     return {
         "name": card.name,
         "members": members,
         "image_size": image_size,
+        "input": time_file.in_words(time, image_size),
         "labels": taxonomy.to_json(),
         "thresholds": thresholds.to_json(),
         "calibration": calibration.to_json(),
@@ -187,12 +193,10 @@ def markdown(document: Mapping[str, Any]) -> str:
     """Returns the card that `document` made as a page of Markdown."""
     ensemble = document["members"] > 1
     kind = f"the mean of {document['members']} models" if ensemble else "one model"
-    side = document["image_size"]
     sections = {
         f"# Model card: {document['name']}": [
-            f"Facial expression from one aligned face, resized to {side} x {side} "
-            f"pixels: {kind}. The outputs speak of *expression*, of how a face looks; "
-            "they do not say what a person feels."
+            f"Facial expression from {document['input']}; {kind}. The outputs speak of "
+            "*expression*, of how a face looks; they do not say what a person feels."
         ],
         "## Outputs": _outputs(document),
         "## Intended uses": _bullets(document["intended_uses"]),

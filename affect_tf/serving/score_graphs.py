@@ -29,18 +29,30 @@ Scores = dict[str, tf.Tensor]
 
 
 class ScoreGraphs:
-    """Decodes logits, and makes one score of those of an ensemble."""
+    """Decodes logits, and makes one score of those of an ensemble.
+
+    Attributes:
+      image_size: Side of the faces.
+    """
 
     def __init__(
-        self, tasks: Sequence[Task], taxonomy: Taxonomy, temperature: float = 1.0
+        self,
+        tasks: Sequence[Task],
+        taxonomy: Taxonomy,
+        image_size: int,
+        thresholds: Thresholds,
+        temperature: float = 1.0,
     ) -> None:
         """Keeps what the scores are to be.
 
         Args:
           tasks: Whose logits are decoded.
           taxonomy: Names of the columns.
+          image_size: Side of the faces.
+          thresholds: Of the action units.
           temperature: Of the expressions.
         """
+        self.image_size, self._thresholds = image_size, thresholds
         self._tasks, self._taxonomy = tasks, taxonomy
         self._temperature = temperature
         self._widths = {
@@ -94,18 +106,18 @@ class ScoreGraphs:
                 outputs[name + SPREAD] = tf.math.reduce_std(tf.stack(each), axis=0)
         return outputs
 
-    def names(self, thresholds: Thresholds, image_size: int) -> dict[str, tf.Tensor]:
+    def names(self) -> dict[str, tf.Tensor]:
         """Returns what the signature `taxonomy` tells."""
         taxonomy = self._taxonomy
         dimensions = VA_DIMENSIONS if taxonomy.has_va else ()
-        values = [thresholds.values[unit] for unit in taxonomy.action_units]
+        values = [self._thresholds.values[unit] for unit in taxonomy.action_units]
         return {
             "expressions": tf.constant(taxonomy.expressions, tf.string),
             "action_units": tf.constant(taxonomy.action_units, tf.string),
             "action_unit_thresholds": tf.constant(values, tf.float32),
             "expression_temperature": tf.constant(self._temperature, tf.float32),
             "valence_arousal": tf.constant(dimensions, tf.string),
-            "image_size": tf.constant(image_size, tf.int32),
+            "image_size": tf.constant(self.image_size, tf.int32),
         }
 
     def _tempered(self, probabilities: tf.Tensor) -> tf.Tensor:

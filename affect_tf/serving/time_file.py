@@ -26,6 +26,40 @@ def text(time: Windows | Past) -> str:
     return json.dumps(fields, indent=2) + "\n"
 
 
+def in_words(time: Windows | Past | None, image_size: int) -> str:
+    """Returns what a model looks at, as part of a sentence.
+
+    Args:
+      time: What a model of time looks at; None for a model of single pictures.
+      image_size: Side of the faces.
+    """
+    size = f"resized to {image_size} x {image_size} pixels"
+    if time is None:
+        return f"one aligned face, {size}"
+    if isinstance(time, Windows):
+        gap = time.max_gap
+        frames = "successive frames" if gap == 1 else f"frames, at most {gap} apart"
+        return (
+            f"clips of the aligned faces of one person, {size}: windows of up to "
+            f"{time.length} {frames}, at the film's own rate"
+        )
+    parts = []
+    if time.frames == 1:
+        parts = [f"one aligned face, {size}"]
+    elif time.frames:
+        parts = [
+            f"clips of {time.frames} aligned faces of one person, {size}: the one that "
+            f"is described and those before it, {1 / time.spacing:.3g} a second"
+        ]
+    if time.sound:
+        channels = "1 channel" if time.channels == 1 else f"{time.channels} channels"
+        parts.append(
+            f"the {time.sound:g} seconds of sound before "
+            f"{'it' if time.frames else 'a frame'} ({time.rate:,} Hz, {channels})"
+        )
+    return ", and from ".join(parts)
+
+
 def read(assets: pathlib.Path) -> Windows | Past | None:
     """Reads the file in a folder of assets; None where there is none.
 

@@ -8,10 +8,10 @@ import io
 import json
 from typing import Any
 
-from rich import box
 from rich import table as rich_table
 from rich.text import Text
 
+from affect_tf.evaluation import terminal_table
 from affect_tf.studies.definition import SEED_STEP
 from affect_tf.studies.table import Difference
 from affect_tf.studies.table import LEVEL
@@ -219,11 +219,9 @@ def _spread(summary: Summary | None) -> str:
 def _rich(
     title: str, header: list[str], rows: list[list[str]], names: int = 1
 ) -> rich_table.Table:
-    made = rich_table.Table(
-        title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    for position, name in enumerate(header):
-        made.add_column(Text(name), justify="left" if position < names else "right")
+    made = terminal_table.titled(title)
+    terminal_table.add_names(made, *header[:names], no_wrap=False)
+    terminal_table.add_numbers(made, *header[names:], no_wrap=False)
     for row in rows:
         # A number above its spread: beside each other they would not fit a terminal.
         made.add_row(*(Text(_stacked(cell)) for cell in row))

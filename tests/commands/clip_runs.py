@@ -5,13 +5,11 @@ import dataclasses
 import numpy as np
 
 from affect_tf.config import ExperimentConfig
-from affect_tf.data.sample import Frame
 from affect_tf.data.sample import Sample
 from affect_tf.data.windows import Windows
-from affect_tf.labels.taxonomy import ABAW1
 from affect_tf.models.temporal import BidirectionalGru
 from tests.commands.conftest import tiny
-from tests.record_folder import face
+from tests.record_folder import labelled_frame
 from tests.record_folder import write_records
 
 #: Frames of the validation clips: one frame, less than a window, several windows.
@@ -30,7 +28,7 @@ def write_clips(folder):
         numbers = np.arange(length)
         numbers[length // 2 :] += 3  # A face that was out of sight for a while.
         frames = [
-            _frame(kind, int(n), float(v))
+            labelled_frame(kind, int(n), float(v))
             for n, v in zip(numbers, rng.uniform(-1, 1, length), strict=True)
         ]
         samples.append(
@@ -44,21 +42,6 @@ def write_clips(folder):
             )
         )
     return write_records(folder, samples)
-
-
-def _frame(kind, number, valence):
-    return Frame(
-        face(round(127 + 100 * valence)),
-        expression=("sadness", "happiness")[valence > 0]
-        if kind in ("expr", "all")
-        else None,
-        action_units={name: int(valence > 0) for name in ABAW1.action_units}
-        if kind in ("au", "all")
-        else {},
-        valence=valence if kind in ("va", "all") else None,
-        arousal=-valence if kind in ("va", "all") else None,
-        number=number,
-    )
 
 
 def tiny_recurrent() -> ExperimentConfig:

@@ -15,7 +15,6 @@ from affect_tf.data.sample import Sample
 from affect_tf.data.sample import Sound
 from affect_tf.data.sample import sound_end
 from affect_tf.data.sources import Source
-from affect_tf.labels.taxonomy import ABAW1
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.models.backbones import Tiny
 from affect_tf.models.build import Architecture
@@ -25,7 +24,7 @@ from affect_tf.training import checkpoints
 from affect_tf.training.schedules import Constant
 from configs import jeong2022
 from tests.commands import conftest
-from tests.record_folder import face
+from tests.record_folder import labelled_frame
 from tests.record_folder import write_records
 
 #: Samples a second; the second channel is the first one, upside down and at half.
@@ -54,7 +53,9 @@ def samples(sound=True, timed=True):
         kind = ("va", "expr", "au", "all")[number % 4] if is_train else "all"
         valence = rng.uniform(-1, 1, length)
         times = [_BEFORE + n / _FPS if timed else None for n in range(length)]
-        frames = [_frame(kind, n, float(valence[n]), times[n]) for n in range(length)]
+        frames = [
+            labelled_frame(kind, n, float(valence[n]), times[n]) for n in range(length)
+        ]
         heard = sound and key not in SILENT
         made.append(
             Sample(
@@ -86,22 +87,6 @@ def write_film(folder):
     taxonomy = Taxonomy("video", (), (), has_va=False)
     stored = {"rate": RATE, "channels": CHANNELS}
     return write_records(folder, [sample], taxonomy, shards=1, sound=stored)
-
-
-def _frame(kind, number, valence, time):
-    return Frame(
-        face(round(127 + 100 * valence)),
-        expression=("sadness", "happiness")[valence > 0]
-        if kind in ("expr", "all")
-        else None,
-        action_units={name: int(valence > 0) for name in ABAW1.action_units}
-        if kind in ("au", "all")
-        else {},
-        valence=valence if kind in ("va", "all") else None,
-        arousal=-valence if kind in ("va", "all") else None,
-        number=number,
-        time=time,
-    )
 
 
 def _tone(last, valence):

@@ -1,4 +1,6 @@
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +38,44 @@ def test_a_bad_command_says_what_to_do_without_a_traceback(
     assert found == code
     assert message in output.replace("\n", " ")
     assert "Traceback" not in output
+
+
+#: The command line, which tells at its end whether it has loaded TensorFlow.
+_WATCHED = """
+import atexit, runpy, sys
+atexit.register(lambda: print("tensorflow" in sys.modules))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    "argument, message",
+    [
+        ("--batch=0", "Received: --batch=0: 0 is not a positive integer."),
+        ("--bacth=9", "Received: --bacth. Did you mean --batch?"),
+        ("--config", "Received: Missing value for flag --config."),
+    ],
+)
+def test_a_flag_that_cannot_be_read_is_one_line_and_loads_nothing(argument, message):
+    path = pathlib.Path(main.__file__)
+    start = f"import sys; sys.argv = {[str(path), argument]!r}"
+    done = subprocess.run(
+        [sys.executable, "-c", start + _WATCHED],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "False\n")
+    assert done.stderr.startswith("error: A flag must")
+    assert done.stderr.endswith(f"{message} See --helpfull.\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_help_shows_the_flags_of_every_experiment():
+    """They are defined beside the mode that has them, and shown as those of main."""
+    shown = {flag.name for flag in main.FLAGS.get_key_flags_for_module(main)}
+    assert {"mode", "config", "data", "set", "format", "split", "seeds"} <= shown
 
 
 def test_the_doctor_tells_machine_data_and_choice(run, tmp_path, small_folder):

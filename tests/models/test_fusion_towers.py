@@ -233,6 +233,12 @@ def stacked(num_logits=NUM_LOGITS, num_sources=0, **widths):
         (lambda: temporal.BidirectionalGru().embedder(None), "must be there"),
         (
             lambda: temporal.BidirectionalGru().sequence(
+                {"present_embedding": 2}, {"present": 2}
+            ),
+            "an identifier that no other layer has",
+        ),
+        (
+            lambda: temporal.BidirectionalGru().sequence(
                 {"va_embedding": 2}, {"va": 2}, 3
             ),
             "features that all tasks share",

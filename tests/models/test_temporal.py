@@ -242,7 +242,7 @@ def build_sequence(**changes):
         (lambda: temporal.BidirectionalGru(True), "must be a whole number from 1 on"),
         (lambda: build_sequence(num_logits={}), "at least one task"),
         (lambda: build_sequence(num_logits={"va": 0}), "at least one logit"),
-        (lambda: build_sequence(widths={"va": 3}), "embedding of each of its tasks"),
+        (lambda: build_sequence(widths={"va": 3}), "without 'expr_embedding'"),
         (
             lambda: build.Architecture(
                 backbones.Tiny(), temporal=temporal.BidirectionalGru

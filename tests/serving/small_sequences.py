@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from affect_tf.data.past import Past
 from affect_tf.data.windows import Windows
+from affect_tf.evaluation import calibration
 from affect_tf.evaluation.calibration import Calibration
 from affect_tf.labels import taxonomy
 from affect_tf.models.backbones import Tiny
@@ -16,9 +17,11 @@ from affect_tf.models.temporal import BidirectionalGru
 from affect_tf.objective import tasks
 from affect_tf.serving import export
 from affect_tf.serving import model_card
-from affect_tf.serving.sequence_members import SequenceModels
+from affect_tf.serving.graphs.sequence_members import SequenceModels
 
 SIZE = 32
+#: Of the expressions of an export.
+TEMPERATURE = 0.8
 TAXONOMY = taxonomy.Taxonomy("small", ("neutral", "anger", "fear"), ())
 TASKS = (tasks.Expression(), tasks.ValenceArousal(num_bins=4))
 WINDOWS = Windows(length=5, stride=3, evaluation_stride=2, max_gap=2)
@@ -51,7 +54,7 @@ def model(seed, part=GRU, below=None, num_sources=0):
     return part.end_to_end(below, above, train_towers=False)
 
 
-def exported(folder, models, part=GRU, temperature=0.8):
+def exported(folder, models, part=GRU, temperature=TEMPERATURE):
     """Exports them as one ensemble."""
     time = WINDOWS if isinstance(part, BidirectionalGru) else PAST
     return export.export(
@@ -85,3 +88,24 @@ def scores(models, inputs, shape):
         )
         for task in TASKS
     }
+
+
+def check_scored(faces, members, outputs):
+    """Checks that faces have the mean and the spread of the scores of some members.
+
+    Args:
+      faces: Of one person, in order.
+      members: As `scores` gives them, a row a face.
+      outputs: Names of the scores of the export.
+
+    Returns:
+      Valence and arousal, [faces, 2].
+    """
+    found = {n: np.stack([face.scores[n] for face in faces]) for n in outputs}
+    va = found["valence_arousal"]
+    np.testing.assert_allclose(va, members["va"].mean(0), atol=1e-5)
+    spread = found["valence_arousal_spread"]
+    np.testing.assert_allclose(spread, members["va"].std(0), atol=1e-5)
+    expressions = calibration.tempered(members["expr"].mean(0), TEMPERATURE)
+    np.testing.assert_allclose(found["expression_scores"], expressions, atol=1e-5)
+    return va

@@ -6,6 +6,8 @@ import pytest
 
 from affect_tf.data.manifest import Manifest
 from affect_tf.data.manifest import Shard
+from affect_tf.data.past import Past
+from affect_tf.data.windows import Windows
 from affect_tf.evaluation.calibration import Calibration
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.labels import taxonomy
@@ -19,10 +21,9 @@ FILMED = model_card.DataSet("affwild2", {"train": 5}, data_terms.terms_of("affwi
 OWN = model_card.DataSet("own|photos", {"train": 5}, data_terms.terms_of("own|photos"))
 
 
-def document_of(card):
-    return model_card.document(
-        card, LABELS, THRESHOLDS, Calibration(), image_size=32, members=3
-    )
+def document_of(card, **given):
+    given = {"image_size": 32, "members": 3, **given}
+    return model_card.document(card, LABELS, THRESHOLDS, Calibration(), **given)
 
 
 def full_card():
@@ -56,6 +57,37 @@ def test_the_page_says_everything_that_the_document_holds():
         "the maintainers",
     ):
         assert part in page
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        (None, "from one aligned face, resized to 32 x 32 pixels; the mean"),
+        (
+            Windows(length=16, stride=8, max_gap=2),
+            "from clips of the aligned faces of one person, resized to 32 x 32 pixels: "
+            "windows of up to 16 frames, at most 2 apart, at the film's own rate; the",
+        ),
+        (Windows(), "windows of up to 32 successive frames, at the film's own rate;"),
+        (
+            Past(frames=6, spacing=1 / 3, sound=10.0),
+            "from clips of 6 aligned faces of one person, resized to 32 x 32 pixels: "
+            "the one that is described and those before it, 3 a second, and from the "
+            "10 seconds of sound before it (22,050 Hz, 1 channel); the mean",
+        ),
+        (Past(frames=6, spacing=0.2, sound=0.0), "before it, 5 a second; the mean"),
+        (Past(frames=1, sound=9.5), "one aligned face, resized to 32 x 32 pixels, and"),
+        (
+            Past(frames=0, sound=9.5, channels=2),
+            "from the 9.5 seconds of sound before a frame (22,050 Hz, 2 channels); the",
+        ),
+    ],
+)
+def test_the_first_sentence_says_what_the_model_looks_at(time, words):
+    document = document_of(full_card(), time=time)
+    first = model_card.markdown(document).splitlines()[2]
+    assert first.startswith("Facial expression from ") and words in first
+    assert document["input"] in first
 
 
 def test_the_document_is_plain_json():

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from affect_tf.evaluation import terminal_table
 from affect_tf.evaluation.evaluator import evaluate
 from affect_tf.evaluation.predictions import check_same_rows
 from affect_tf.evaluation.predictions import Predictions
@@ -149,20 +149,13 @@ def table(comparisons: Sequence[Comparison]) -> Table:
     A task shows the metric of which most is lost.
     """
     faces = max((each.faces for each in comparisons), default=0)
-    result = Table(
-        title=f"Formats against the SavedModel, {faces:,} validation faces",
-        title_justify="left",
-        title_style="bold",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
+    result = terminal_table.titled(
+        f"Formats against the SavedModel, {faces:,} validation faces"
     )
-    result.add_column("format", no_wrap=True)
-    result.add_column("MB", justify="right", no_wrap=True)
-    result.add_column("largest difference", justify="right")
-    for title in _COLUMNS.values():
-        result.add_column(f"{title} lost", justify="right")
+    terminal_table.add_names(result, "format")
+    terminal_table.add_numbers(result, "MB")
+    lost = [f"{title} lost" for title in _COLUMNS.values()]
+    terminal_table.add_numbers(result, "largest difference", *lost, no_wrap=False)
     for each in comparisons:
         result.add_row(
             each.format,

@@ -22,9 +22,9 @@ from affect_tf.serving import formats
 from affect_tf.serving.formats import compare
 from affect_tf.serving.formats import onnx
 from affect_tf.serving.formats import tflite
+from affect_tf.serving.graphs.served_models import ServedModels
 from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.score_graphs import OUTPUTS
-from affect_tf.serving.served_models import ServedModels
 
 #: Faces, uint8 [B, S, S, 3], to {output: float32 [B, K]}.
 Runner = Callable[[np.ndarray], dict[str, np.ndarray]]

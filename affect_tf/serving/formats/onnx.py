@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from affect_tf.errors import UserError
-from affect_tf.serving.served_models import ServedModels
+from affect_tf.serving.graphs.served_models import ServedModels
 
 #: Understood by every onnxruntime since 1.14.
 OPSET = 17

@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from affect_tf.errors import UserError
 from affect_tf.serving.formats import INPUT
-from affect_tf.serving.served_models import ServedModels
+from affect_tf.serving.graphs.served_models import ServedModels
 
 #: Operations that stay float in an int8 model. Normalisation is among them (MUL, SUB).
 _FLOAT_OPERATIONS = [

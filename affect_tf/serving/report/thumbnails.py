@@ -16,7 +16,6 @@ from collections.abc import Sequence
 import av.error
 import numpy as np
 from PIL import Image
-from PIL import ImageOps
 
 from affect_tf.errors import UserError
 from affect_tf.faces import film_decoding
@@ -113,7 +112,11 @@ def _scaled(
 
     A JPEG is decoded at an eighth of its sides in a fraction of the time.
     """
-    with Image.open(path) as image:
+    try:
+        opened = Image.open(path)
+    except Image.UnidentifiedImageError:  # Its EXIF data may be damaged.
+        return films.picture(path), 1.0
+    with opened as image:
         if image.format != "JPEG":
             return films.picture(path), 1.0
         full = image.size
@@ -122,8 +125,8 @@ def _scaled(
         share = min(1.0, side / max(least, 1.0))
         image.draft("RGB", tuple(math.ceil(part * share) for part in full))
         scale = image.size[0] / full[0]
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    return np.asarray(upright), scale
+        shown = films.upright(image).convert("RGB")
+    return np.asarray(shown), scale
 
 
 def _frames_at(

@@ -76,6 +76,20 @@ def test_what_cannot_be_read_is_told_after_the_rest_is_done(run, tmp_path):
     assert pd.read_json("t.jsonl", lines=True)["success"].tolist() == [0, 1]
 
 
+def test_warnings_of_pictures_are_not_shown(run, tmp_path, recwarn, monkeypatch):
+    """Those that read fine, and those whose row says why they do not."""
+    damaged = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0"
+    Image.fromarray(bright_faces.picture(1)).save(tmp_path / "a.jpg", exif=damaged)
+    pixels = bright_faces.SIDE**2
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels - 1)
+    Image.new("RGB", [3 * bright_faces.SIDE] * 2).save(tmp_path / "b.png")
+    code, output = run(input=["a.jpg,b.png"], overlay="seen", report="r.html")
+    assert code == 1
+    assert "could be decompression bomb" in output.replace("\n", " ")
+    assert pd.read_csv("predictions.csv")["success"].tolist() == [1, 0]
+    assert not [each for each in recwarn if "PIL" in each.filename]
+
+
 def test_an_interrupt_keeps_the_rows_so_far(run, tmp_path, monkeypatch):
     bright_faces.film(tmp_path / "f.mp4", [1] * 200)
     add = predict.table_files._Csv.add

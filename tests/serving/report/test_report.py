@@ -124,6 +124,20 @@ def test_faces_of_a_turned_photograph_are_cut_where_they_are(tmp_path):
     assert _level(url) > 190
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_damaged_exif_data_cost_no_picture(tmp_path):
+    # Pillow's own turn fails on the first entry, which is no width.
+    width_as_text = b"\x01\0\0\x02\0\0\0\x04abc\0"
+    turn = b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0"
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + width_as_text + turn + bytes(4)
+    lying = np.zeros((90, 120, 3), np.uint8)
+    lying[:, :60] = 200  # Upright, its upper half.
+    Image.fromarray(lying).save(tmp_path / "a.jpg", exif=exif)
+    box = (10.0, 10.0, 40.0, 40.0)
+    (url,) = thumbnails.of_photograph(tmp_path / "a.jpg", [box], 64)
+    assert _level(url) > 190
+
+
 def test_a_face_at_the_edge_is_cut_inside_the_picture():
     image = np.arange(40 * 60 * 3, dtype=np.uint8).reshape(40, 60, 3)
     for box in (

@@ -10,12 +10,12 @@ import tensorflow as tf
 from affect_tf.data import images
 from affect_tf.data.windows import Windows
 from affect_tf.serving import score_graphs
-from affect_tf.serving import sequence_members
+from affect_tf.serving.graphs import sequence_members
+from affect_tf.serving.graphs.sequence_members import HEARD
+from affect_tf.serving.graphs.sequence_members import SequenceModels
 from affect_tf.serving.score_graphs import lent
 from affect_tf.serving.score_graphs import ScoreGraphs
 from affect_tf.serving.score_graphs import Scores
-from affect_tf.serving.sequence_members import HEARD
-from affect_tf.serving.sequence_members import SequenceModels
 
 _Tensors = dict[str, tf.Tensor]
 _Graph = tf.types.experimental.GenericFunction
@@ -33,9 +33,8 @@ class SequenceGraphs:
         models: Sequence[tf.keras.Model],
         over: SequenceModels,
         scores: ScoreGraphs,
-        image_size: int,
     ) -> None:
-        self.image_size, self._graphs = image_size, scores
+        self.image_size, self._graphs = scores.image_size, scores
         self._by_frame = isinstance(over.time, Windows)
         self._below, self._members = sequence_members.taken_apart(models, over.parts)
         networks = [*self._below, *(member.sequence for member in self._members)]

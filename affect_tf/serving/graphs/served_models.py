@@ -8,66 +8,47 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from affect_tf.data import images
-from affect_tf.evaluation.thresholds import Thresholds
-from affect_tf.labels.taxonomy import Taxonomy
-from affect_tf.objective.tasks import Task
 from affect_tf.serving import score_graphs
+from affect_tf.serving.graphs.served_graphs import ServedGraphs
 from affect_tf.serving.score_graphs import ScoreGraphs
 
 
-class ServedModels(tf.Module):
-    """The graphs of an export; holds variables, not Keras models.
+class ServedModels(ServedGraphs):
+    """The graphs of an export of models of single pictures."""
 
-    Keras objects would bring their own functions and metadata along, which take
-    longest to load and which nobody calls.
-    """
+    def __init__(self, models: Sequence[tf.keras.Model], scores: ScoreGraphs) -> None:
+        """Builds the graphs.
 
-    def __init__(
-        self,
-        models: Sequence[tf.keras.Model],
-        tasks: Sequence[Task],
-        taxonomy: Taxonomy,
-        image_size: int,
-        thresholds: Thresholds,
-        temperature: float = 1.0,
-    ) -> None:
-        super().__init__(name="affect_tf")
-        self.weights = [list(model.variables) for model in models]
-        graphs = ScoreGraphs(tasks, taxonomy, temperature)
+        Args:
+          models: Of `build.build`, all for faces of the same side.
+          scores: What they end in.
+        """
         encoded = [tf.TensorSpec([None], tf.string, "image_bytes")]
         pixels = [tf.TensorSpec([None, None, None, 3], tf.uint8, "image")]
 
         def scores_of(faces: tf.Tensor) -> dict[str, tf.Tensor]:
             """Returns faces [B, S, S, 3], B at least 1, to the named scores."""
             logits = [model({"image": faces}, training=False) for model in models]
-            return graphs.combined([graphs.decoded(each) for each in logits])
+            return scores.combined([scores.decoded(each) for each in logits])
 
         score = _masking(scores_of)
 
         @tf.function(input_signature=encoded)
         def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-            return score(*images.decode_batch(image_bytes, image_size))
+            return score(*images.decode_batch(image_bytes, scores.image_size))
 
         @tf.function(input_signature=pixels)
         def from_image(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            faces = images.resize(image, image_size)
+            faces = images.resize(image, scores.image_size)
             return score(faces, tf.ones_like(faces[:, 0, 0, 0], tf.bool))
 
-        @tf.function(input_signature=[])
-        def names() -> dict[str, tf.Tensor]:
-            return graphs.names(thresholds, image_size)
-
-        self.from_bytes, self.from_image, self.names = from_bytes, from_image, names
-        self.image_size = image_size
+        super().__init__(
+            [list(model.variables) for model in models],
+            {"serving_default": from_bytes, "serving_image": from_image},
+            scores,
+        )
+        self.image_size = scores.image_size
         self._scores_of = scores_of
-
-    def signatures(self) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
-        """The graphs by the names under which they are served."""
-        return {
-            "serving_default": self.from_bytes.get_concrete_function(),
-            "serving_image": self.from_image.get_concrete_function(),
-            "taxonomy": self.names.get_concrete_function(),
-        }
 
     def network(self) -> tf.types.experimental.GenericFunction:
         """Returns the graph that other formats are made of, without any decoding.

@@ -1,0 +1,54 @@
+"""What is asked of the flags of a command line, whichever they are."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from absl import flags
+
+from affect_tf.errors import UserError
+
+
+def parsed(arguments: Sequence[str]) -> list[str]:
+    """Reads the flags; where one is wrong, says so in a line and exits with 2.
+
+    Args:
+      arguments: The command line, beginning with the program's name.
+
+    Returns:
+      What is no flag, beginning with the program's name.
+    """
+    known = flags.FLAGS
+    try:
+        return known(list(arguments))
+    except flags.UnrecognizedFlagError as error:
+        near = difflib.get_close_matches(error.flagname, list(known), n=1)
+        guess = f" Did you mean --{near[0]}?" if near else ""
+        said = f"A flag must be one that there is. Received: --{error.flagname}.{guess}"
+    except flags.Error as error:
+        why = " ".join(str(error).split()).removeprefix("flag ").rstrip(".")
+        said = f"A flag must have a value that it takes. Received: {why}."
+    sys.stderr.write(f"error: {said} See --helpfull.\n")
+    sys.exit(2)
+
+
+def check_used(used_in: Mapping[str, Sequence[str]], mode: str) -> None:
+    """Refuses a flag that would be ignored.
+
+    Args:
+      used_in: {flag: the modes in which it has an effect}.
+      mode: The mode that runs.
+
+    Raises:
+      UserError: For a flag that was given and has no effect in the mode.
+    """
+    for name, modes in used_in.items():
+        if not flags.FLAGS[name].using_default_value and mode not in modes:
+            raise UserError(
+                f"--{name} must come with --mode={' or --mode='.join(modes)}. "
+                f"Received: --mode={mode}. Leave one of the two out.",
+                exit_code=2,
+            )

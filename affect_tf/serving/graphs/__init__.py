@@ -1,0 +1,1 @@
+"""The graphs that an export consists of, made out of Keras models."""
