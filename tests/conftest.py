@@ -14,13 +14,23 @@ import pytest
 from affect_tf.data.sample import Frame
 from affect_tf.data.sample import Sample
 from affect_tf.labels.taxonomy import ABAW1
+from tests import plain_recurrence
 from tests.record_folder import face
 from tests.record_folder import write_records
+
+plain_recurrence.install()
 
 
 def pytest_collection_modifyitems(items):
     """Puts what takes longest first: no worker is left alone with it at the end."""
     items.sort(key=lambda item: item.path.parent.name not in ("commands", "training"))
+
+
+@pytest.fixture(scope="module")
+def fused_recurrence():
+    """Recurrent layers are what users get, see `plain_recurrence`."""
+    with plain_recurrence.fused():
+        yield
 
 
 @pytest.fixture(scope="session")

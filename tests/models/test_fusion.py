@@ -6,6 +6,9 @@ from affect_tf.models import adversary
 from affect_tf.models import fusion
 from affect_tf.models import sound
 
+#: Of the layers that users get, see `plain_recurrence`.
+pytestmark = pytest.mark.usefixtures("fused_recurrence")
+
 NUM_LOGITS = {"va": 2, "expr": 8}
 WIDTHS = {"face_embedding": 5, "sound_embedding": 4}
 

@@ -9,6 +9,9 @@ from affect_tf.models import build
 from affect_tf.models import frames
 from affect_tf.models import temporal
 
+#: Of the layers that users get, see `plain_recurrence`.
+pytestmark = pytest.mark.usefixtures("fused_recurrence")
+
 NUM_LOGITS = {"expr": 7, "va": 40}
 WIDTHS = {"expr": 5, "va": 6}
 

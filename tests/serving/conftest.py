@@ -7,6 +7,7 @@ import pytest
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.serving import export
 from affect_tf.serving import model_card
+from tests import plain_recurrence
 from tests.serving import small_models
 from tests.serving import small_sequences
 
@@ -33,7 +34,9 @@ def small_export(tmp_path_factory) -> pathlib.Path:
 def window_models() -> list:
     """Three models of windows, of which the first two stand on one network."""
     first = small_sequences.model(0)
-    return [first, small_sequences.model(1, below=first), small_sequences.model(2)]
+    second = small_sequences.model(1, below=first)
+    with plain_recurrence.fused():
+        return [first, second, small_sequences.model(2)]
 
 
 @pytest.fixture(scope="session")
