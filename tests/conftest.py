@@ -1,5 +1,6 @@
 """Fixtures shared by the whole suite."""
 
+import gc
 import os
 import pathlib
 
@@ -10,6 +11,7 @@ import affect_tf  # noqa: F401  isort: skip  (chooses the Keras 2 API first)
 
 import numpy as np
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from affect_tf.data.sample import Frame
 from affect_tf.data.sample import Sample
@@ -19,11 +21,41 @@ from tests.record_folder import face
 from tests.record_folder import write_records
 
 plain_recurrence.install()
+# Graphs are millions of small objects, and going through all of them again and again
+# would take a tenth of the suite's time.
+gc.freeze()
+gc.set_threshold(200_000, 20, 100)
+
+#: Files whose fixtures take longer than their tests: one worker has them all.
+_TOGETHER = (
+    "tests/serving/test_time_export.py",
+    "tests/serving/prediction/test_window_scoring.py",
+    "tests/serving/prediction/test_past_scoring.py",
+)
+_LONG = ("commands", "training")
 
 
 def pytest_collection_modifyitems(items):
     """Puts what takes longest first: no worker is left alone with it at the end."""
-    items.sort(key=lambda item: item.path.parent.name not in ("commands", "training"))
+
+    def is_short(item):
+        return item.path.parent.name not in _LONG and not in_one(item.nodeid)
+
+    items.sort(key=is_short)
+
+
+def in_one(nodeid):
+    return nodeid.startswith(_TOGETHER)
+
+
+class _ByFile(LoadFileScheduling):
+    def _split_scope(self, nodeid):
+        return _TOGETHER[0] if in_one(nodeid) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Gives each file to one worker, and some files to the same."""
+    return _ByFile(config, log)
 
 
 @pytest.fixture(scope="module")
