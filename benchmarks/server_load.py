@@ -120,7 +120,10 @@ def asked(requests, clients, start, until):
     while ready.get_map():
         for key, _ in ready.select():
             client, sock = key.data, key.fileobj
-            client.got += sock.recv(2**16)
+            part = sock.recv(2**16)
+            if not part:
+                raise RuntimeError("the server ended a connection")
+            client.got += part
             if client.length is None and b"\r\n\r\n" in client.got:
                 head, _, _ = client.got.partition(b"\r\n\r\n")
                 if not head.startswith(b"HTTP/1.1 200"):
