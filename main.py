@@ -35,6 +35,7 @@ from affect_tf.commands import experiment_flags
 from affect_tf.commands import export_flags
 from affect_tf.commands import flag_rules
 from affect_tf.commands import predict_flags
+from affect_tf.commands import printed
 from affect_tf.commands import serve_flags
 from affect_tf.commands import study_flags
 from affect_tf.errors import UserError
@@ -85,8 +86,23 @@ _USED_IN = {
     **predict_flags.USED_IN,
     **serve_flags.USED_IN,
 }
+#: What names files and folders.
+_PATHS = (
+    "data",
+    "input",
+    "json",
+    "model",
+    "out",
+    "overlay",
+    "report",
+    "runs",
+    "workdir",
+)
 # Beside those above, what --help shows; --helpfull shows those of all modes.
-for _module in (experiment_flags, evaluate_flags, export_flags, study_flags):
+for _module in (
+    *(experiment_flags, evaluate_flags, export_flags, study_flags),
+    *(predict_flags, serve_flags),
+):
     flags.adopt_module_key_flags(_module)
 
 
@@ -99,14 +115,15 @@ def main(argv: list[str]) -> int:
             raise UserError(
                 f"Flags must begin with --. Received: {argv[1]!r}. See --help.", 2
             )
+        flag_rules.expand_home(_PATHS)
         flag_rules.check_used(_USED_IN, FLAGS.mode)
         experiment_flags.check_set(FLAGS.mode)
         _run(console)
     except UserError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        printed.say(console, f"error: {error}", "red")
         return error.exit_code
     except OSError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        printed.say(console, f"error: {error}", "red")
         return 1
     except KeyboardInterrupt:
         console.print(_STOPPED.get(FLAGS.mode, "Stopped."))
@@ -161,6 +178,7 @@ def _run_model(console: rich.console.Console) -> None:
         name = _named("configs", "config", CONFIGS).config().name
         model = pathlib.Path(FLAGS.workdir) / name / "export"
     else:
+        flag_rules.check_alone("model", ("config", "workdir"))
         model = pathlib.Path(FLAGS.model)
     if FLAGS.mode == "predict":
         options = predict_flags.options(model)

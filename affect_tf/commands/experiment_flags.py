@@ -13,7 +13,9 @@ from affect_tf.errors import UserError
 _MODES = ("teacher", "student", "evaluate", "export", "doctor", "features", "study")
 #: The modes in which each flag has an effect.
 USED_IN = {
-    **dict.fromkeys(("data", "set", "num_students"), _MODES),
+    **dict.fromkeys(("data", "set"), _MODES),
+    # A teacher keeps it with its config, of which the students are trained.
+    "num_students": ("teacher", "student", "study"),
     "overwrite": ("teacher", "student", "features", "study"),
     "runs": ("evaluate", "export", "features"),
     "out": ("evaluate", "export", "features", "predict"),

@@ -144,7 +144,8 @@ def _write(
     )
     past = config.windows if isinstance(config.windows, Past) else None
     shards = []
-    with Interrupts(), frame_progress.shown(session, total) as advance:
+    progress = frame_progress.shown(session.console, "features", total)
+    with Interrupts(), progress as advance:
         for shard in manifest.shards:
             path = target / shard.file
             if path.exists():

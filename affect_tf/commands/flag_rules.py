@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -52,3 +54,46 @@ def check_used(used_in: Mapping[str, Sequence[str]], mode: str) -> None:
                 f"Received: --mode={mode}. Leave one of the two out.",
                 exit_code=2,
             )
+
+
+def check_alone(name: str, others: Sequence[str]) -> None:
+    """Refuses flags that another one leaves without an effect.
+
+    Args:
+      name: Of a flag that was given.
+      others: Of those that would be ignored.
+
+    Raises:
+      UserError: If one of them was given as well.
+    """
+    for other in others:
+        flag = flags.FLAGS[other]
+        if not flag.using_default_value:
+            raise UserError(
+                f"--{name} must come without --{other}, which it leaves without an "
+                f"effect. Received: --{name}={flags.FLAGS[name].value} and "
+                f"--{other}={flag.value}. Leave one of the two out.",
+                exit_code=2,
+            )
+
+
+def expand_home(names: Iterable[str]) -> None:
+    """Makes "~" the user's home in flags of paths: after "=" no shell does.
+
+    Args:
+      names: Of the flags. In those with several values, commas part paths as well.
+    """
+    for name in names:
+        flag = flags.FLAGS[name]
+        # The flag's own value: whether it was given does not change by that.
+        if isinstance(flag.value, list):
+            flag.value = [
+                ",".join(map(_expanded, [v] if os.path.exists(v) else v.split(",")))
+                for v in flag.value
+            ]
+        elif flag.value:
+            flag.value = _expanded(flag.value)
+
+
+def _expanded(path: str) -> str:
+    return path if os.path.exists(path) else os.path.expanduser(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import warnings
 from collections.abc import Iterator
 
@@ -10,12 +12,14 @@ import pandas as pd
 import rich.console
 
 from affect_tf import files
-from affect_tf.commands import predict_progress
+from affect_tf.commands import frame_progress
 from affect_tf.commands import predict_stop
+from affect_tf.commands import printed
 from affect_tf.commands.predict_counts import count
 from affect_tf.commands.predict_counts import Counts
 from affect_tf.commands.predict_counts import left_out
 from affect_tf.commands.predict_counts import MAX_NAMED
+from affect_tf.commands.predict_counts import named
 from affect_tf.commands.predict_flags import Options
 from affect_tf.errors import UserError
 from affect_tf.faces import films
@@ -46,10 +50,7 @@ def predict(options: Options, console: rich.console.Console) -> None:
       UserError: If a file could not be read to its end, after all others are done.
       KeyboardInterrupt: After the table of what was done is written.
     """
-    with Interrupts() as interrupts, warnings.catch_warnings():
-        # Of large pictures, and of damaged EXIF data: a picture that cannot be read has
-        # a row that says so. Here and not where they are read, which is in threads.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    with Interrupts() as interrupts, _quiet_pillow():
         predictor = predictor_lib.Predictor(
             options.model,
             detector=options.detector,
@@ -66,6 +67,24 @@ def predict(options: Options, console: rich.console.Console) -> None:
         work.raise_problems()
 
 
+@contextlib.contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Keeps back what Pillow says of large pictures, and of damaged ones.
+
+    A picture that cannot be read has a row that says so. Here and not where they are
+    read, which is in threads.
+    """
+    logger = logging.getLogger("PIL")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
 class _Work:
     """One run of the command."""
 
@@ -79,19 +98,23 @@ class _Work:
         self._options, self._console = options, console
         self._predictor, self._interrupts = predictor, interrupts
         self._counts = Counts()
+        self._undrawn: list[tuple[str, str]] = []
 
     def write_table(self) -> None:
         """Predicts; an interrupt ends a film, but is how a camera is stopped."""
         out, columns = self._options.out, self._predictor.columns
         files.remove_leftovers(out, _OLD)
-        error = None
+        error, sheet = None, None
         try:
             with table_files.writer(out, columns) as sheet:
                 stopped = self._fill(sheet)
         except Exception as caught:
-            if not self._counts.rows:
+            if sheet is not None and sheet.is_kept:
+                error = caught
+            elif isinstance(caught, OSError):
+                raise self._not_kept(caught) from caught
+            else:
                 raise
-            error = caught
         for line in self._lines():
             self._say(line)
         if error is not None:
@@ -100,11 +123,18 @@ class _Work:
             self._say(f"{out} ends where it was stopped.")
             raise KeyboardInterrupt
 
-    def _raise_stopped(self, error: Exception) -> None:
+    def _not_kept(self, error: OSError) -> UserError:
+        """Returns what to say where there is no table, or still the one before."""
         out = self._options.out
-        if not out.is_file():  # Nor could it be written.
-            raise error
-        self._say(f"{out} ends where an error stopped it.")
+        state = "What was there stays." if out.exists() else "No table was written."
+        return UserError(
+            "The table must be a file that can be written to its end. "
+            f"Received: --out={out}: {error.strerror or error}. {state} Make room, "
+            "or name another place."
+        )
+
+    def _raise_stopped(self, error: Exception) -> None:
+        self._say(f"{self._options.out} ends where an error stopped it.")
         if isinstance(error, UserError | OSError):
             raise error
         raise UserError(
@@ -118,7 +148,7 @@ class _Work:
         sources = self._options.sources
         success = self._predictor.columns.names.index("success")
         materials = map(material.of_source, sources)
-        progress = predict_progress.shown(
+        progress = frame_progress.shown(
             self._console, "predict", lambda: inputs.expected_frames(sources)
         )
         try:
@@ -144,11 +174,13 @@ class _Work:
         others = self._options.others
         if others:
             yield left_out(others)
-        if self._options.smooth and self._counts.films:
+        if self._options.smooth and self._counts.films + self._counts.cameras:
             yield (
                 f"smoothed over {self._options.smooth:g} s before and after each face; "
                 "live, a row comes that much later"
             )
+        elif self._options.smooth:
+            yield "--smooth had no effect: no time passes between photographs"
         yield f"{self._options.out}: {self._counts.said()}"
 
     def write_overlays(self) -> None:
@@ -158,7 +190,7 @@ class _Work:
         paths = outputs.overlay_paths(self._options.sources, self._options.overlay)
         unreadable = {name for name, _ in self._counts.problems}
         readable = [s for s in paths if s.name not in unreadable or s.kind == "film"]
-        progress = predict_progress.shown(
+        progress = frame_progress.shown(
             self._console, "overlay", lambda: inputs.expected_frames(readable)
         )
         written = 0
@@ -173,12 +205,12 @@ class _Work:
                     else:
                         image = films.picture(source.name)
                         drawn = overlay.picture(image, rows, taxonomy)
-                        files.write_bytes(path, _jpeg(drawn))
+                        files.write_bytes(path, overlay.jpeg(drawn))
                         advance(1)
                     written += 1
                 except _OF_ONE_FILE as error:
                     if source.name not in unreadable:
-                        self._counts.problems.append((source.name, str(error)))
+                        self._undrawn.append((source.name, str(error)))
         self._say(f"{self._options.overlay}: {count(written, 'annotated file')}")
 
     def _rows_of(
@@ -205,37 +237,31 @@ class _Work:
             table_files.read(self._options.out, self._predictor.columns),
             self._options.report,
             model.taxonomy,
-            title=self._options.out.stem,
+            title=table.text(self._options.out.stem),
             thresholds=model.thresholds,
         )
         self._say(f"{self._options.report}: open it in a browser")
 
     def raise_problems(self) -> None:
-        """Raises UserError where a file could not be read to its end."""
-        problems = self._counts.problems
-        if not problems:
-            return
-        lines = [f"  {name}: {why}" for name, why in problems[:MAX_NAMED]]
-        if len(problems) > MAX_NAMED:
-            lines.append(
-                f"  and {len(problems) - MAX_NAMED:,} more: those with success 0"
+        """Raises UserError where a file could not be read to its end, or drawn."""
+        problems, sources = self._counts.problems, self._options.sources
+        said = []
+        if problems and all(source.kind == inputs.CAMERA for source in sources):
+            said += [f"camera {name}: {why}" for name, why in problems]
+        elif problems:
+            said.append(
+                f"{len(problems)} of {count(len(sources), 'file')} could not be read "
+                f"to the end; what could be is in {self._options.out}."
             )
-        total = len(self._options.sources)
-        listing = "\n".join(lines)
-        raise UserError(
-            f"{len(problems)} of {count(total, 'file')} could not be read to the end; "
-            f"what could be is in {self._options.out}.\n{listing}"
-        )
+            said += named(problems, "those with success 0")
+        if self._undrawn:
+            said.append(
+                f"{len(self._undrawn)} of {count(len(sources), 'file')} could not be "
+                f"annotated; the others are in {self._options.overlay}."
+            )
+            said += named(self._undrawn, "those that are not there")
+        if said:
+            raise UserError("\n".join(said))
 
     def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
-
-
-def _jpeg(image: object) -> bytes:
-    import io
-
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "jpeg", quality=92, subsampling=0)
-    return stream.getvalue()
+        printed.say(self._console, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from affect_tf.serving.prediction.table_rows import Outcome
 
@@ -17,6 +18,7 @@ class Counts:
 
     rows: int = 0
     films: int = 0
+    cameras: int = 0
     pictures: int = 0
     faces: int = 0
     faceless_pictures: int = 0
@@ -25,7 +27,8 @@ class Counts:
 
     def add(self, outcome: Outcome) -> None:
         """Takes a file that is done."""
-        self.films += outcome.is_film
+        self.cameras += outcome.is_live
+        self.films += outcome.is_film and not outcome.is_live
         self.pictures += not outcome.is_film
         if outcome.problem:
             self.problems.append((outcome.name, outcome.problem))
@@ -40,6 +43,7 @@ class Counts:
             count(number, noun)
             for number, noun in (
                 (self.films, "film"),
+                (self.cameras, "camera"),
                 (self.pictures, "photograph"),
             )
             if number
@@ -50,6 +54,19 @@ class Counts:
         if self.faceless_pictures:
             text += f"; no face in {count(self.faceless_pictures, 'photograph')}"
         return text
+
+
+def named(problems: Sequence[tuple[str, str]], which: str) -> list[str]:
+    """Returns a line for each of some files.
+
+    Args:
+      problems: (file, why).
+      which: How to find those that are too many to be named.
+    """
+    lines = [f"  {name}: {why}" for name, why in problems[:MAX_NAMED]]
+    if len(problems) > MAX_NAMED:
+        lines.append(f"  and {len(problems) - MAX_NAMED:,} more: {which}")
+    return lines
 
 
 def left_out(others: Mapping[str, int]) -> str:

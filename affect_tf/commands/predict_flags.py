@@ -12,6 +12,7 @@ from absl import flags
 from affect_tf.errors import UserError
 
 if TYPE_CHECKING:
+    from affect_tf.serving.prediction.inputs import Found
     from affect_tf.serving.prediction.inputs import Source
 
 FLAGS = flags.FLAGS
@@ -114,7 +115,7 @@ def options(model: pathlib.Path) -> Options:
     if report is not None:
         outputs.check_writable("report", report)
     if overlay is not None:
-        _check_overlay(overlay, sources, out, report)
+        _check_overlay(overlay, found, out, report)
         outputs.check_writable("overlay", overlay, is_folder=True)
     return Options(
         sources=sources,
@@ -150,6 +151,14 @@ def _detector(known: tuple[str, ...]) -> str:
             f"Received: --detector={name}. {closest(name, known)}",
             exit_code=2,
         )
+    if FLAGS.faces == "largest" and (FLAGS.aligned or name == "none"):
+        raise UserError(
+            "--faces must be left out for aligned faces, each of which is one person. "
+            "Received: --faces=largest and "
+            f"{'--aligned' if FLAGS.aligned else '--detector=none'}. Leave one of the "
+            "two out.",
+            exit_code=2,
+        )
     if not FLAGS.aligned:
         return name
     if name not in ("default", "none"):
@@ -163,14 +172,14 @@ def _detector(known: tuple[str, ...]) -> str:
 
 def _check_overlay(
     folder: pathlib.Path,
-    sources: list[Source],
+    found: Found,
     out: pathlib.Path,
     report: pathlib.Path | None,
 ) -> None:
     from affect_tf.serving.prediction import inputs
     from affect_tf.serving.prediction import outputs
 
-    cameras = [source for source in sources if source.kind == inputs.CAMERA]
+    cameras = [source for source in found.sources if source.kind == inputs.CAMERA]
     if cameras:
         raise UserError(
             "--overlay must have films or photographs, which it reads a second time. "
@@ -183,5 +192,7 @@ def _check_overlay(
             f"Received: --overlay={folder}, which is another output. Name another.",
             exit_code=2,
         )
-    paths = outputs.overlay_paths(sources, folder)
-    outputs.check_not_inputs(paths.values(), sources)
+    paths = outputs.overlay_paths(found.sources, folder)
+    outputs.check_not_searched(folder, found.searched)
+    outputs.check_not_inputs(paths.values(), found.sources)
+    outputs.check_replaceable(paths.values())

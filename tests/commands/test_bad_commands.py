@@ -29,6 +29,9 @@ from affect_tf.data.manifest import Manifest
         ({"mode": "study", "study": "sampl"}, 2, "Did you mean 'sample'"),
         ({"mode": "study", "config": "sample"}, 2, "--config must come with"),
         ({"mode": "study", "study": "sample", "set": ["seed=3"]}, 2, "--seeds"),
+        ({"mode": "evaluate", "num_students": 2}, 2, "--num_students must come with"),
+        ({"mode": "export", "num_students": 2}, 2, "--num_students must come with"),
+        ({"mode": "teacher", "data": "nowhere\udce9"}, 2, "nowhere\\udce9"),
     ],
 )
 def test_a_bad_command_says_what_to_do_without_a_traceback(
@@ -76,6 +79,8 @@ def test_the_help_shows_the_flags_of_every_experiment():
     """They are defined beside the mode that has them, and shown as those of main."""
     shown = {flag.name for flag in main.FLAGS.get_key_flags_for_module(main)}
     assert {"mode", "config", "data", "set", "format", "split", "seeds"} <= shown
+    assert {"input", "smooth", "overlay", "port", "max_bytes"} <= shown
+    assert {name for name in main._USED_IN if name not in shown} == set()
 
 
 def test_the_doctor_tells_machine_data_and_choice(run, tmp_path, small_folder):

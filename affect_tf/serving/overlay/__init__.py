@@ -7,6 +7,7 @@ rows. Frames without a face say so, so that a silent overlay is no riddle.
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import av
 import av.error
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from affect_tf import files
 from affect_tf.errors import UserError
@@ -30,6 +32,7 @@ from affect_tf.serving.overlay.drawing import Canvas
 from affect_tf.serving.overlay.face_panel import Annotator
 from affect_tf.serving.overlay.face_rows import FaceRows
 from affect_tf.serving.overlay.film_writer import FilmWriter
+from affect_tf.serving.prediction import overlay_marks
 
 
 def write(
@@ -54,7 +57,8 @@ def write(
       progress: Called with 1 after each frame.
 
     Raises:
-      FilmError: If the film cannot be read, or not a single frame of it.
+      FilmError: If the film cannot be read, or not a single frame of it; or it cannot
+        be encoded, as where it is wider than H.264 allows. Other films still can be.
       UserError: If `out` is the film itself, or cannot be written.
     """
     target = pathlib.Path(out)
@@ -75,11 +79,17 @@ def write(
                     progress(1)
     except FilmError:
         raise
-    except (av.error.FFmpegError, OSError) as error:
+    except OSError as error:  # Some of FFmpeg's errors are as well.
         raise UserError(
             "An overlay must be a file that can be written. "
             f"Received: {out}: {film_decoding.said(error)}. Check the folder and the "
             "space that is left."
+        ) from error
+    except av.error.FFmpegError as error:
+        raise FilmError(
+            "An annotated film must be one that H.264 can hold, with sides of at most "
+            f"16,384 pixels. Received: {film}: {film_decoding.said(error)}. Make it "
+            "smaller, or leave it out."
         ) from error
 
 
@@ -99,6 +109,29 @@ def picture(image: np.ndarray, rows: pd.DataFrame, taxonomy: Taxonomy) -> np.nda
     frame = int(rows["frame"].iloc[0]) if len(rows) else 0
     _annotate(drawn, FaceRows(rows, taxonomy).of_frame(frame), Annotator())
     return drawn
+
+
+def jpeg(image: np.ndarray) -> bytes:
+    """Returns an annotated photograph as a file, which says that it is one.
+
+    Args:
+      image: Uint8 [H, W, 3], RGB.
+
+    Raises:
+      FilmError: If it cannot be encoded: a JPEG has at most 65,500 pixels a side.
+    """
+    stream = io.BytesIO()
+    try:
+        Image.fromarray(image).save(
+            stream, "jpeg", quality=92, subsampling=0, comment=overlay_marks.COMMENT
+        )
+    except OSError as error:  # No disk is written to here.
+        raise FilmError(
+            "An annotated photograph must be one that JPEG can hold, with sides of at "
+            f"most 65,500 pixels. Received: {list(image.shape)}: {error}. Make it "
+            "smaller, or leave it out."
+        ) from error
+    return stream.getvalue()
 
 
 def _annotate(

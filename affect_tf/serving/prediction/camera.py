@@ -34,8 +34,8 @@ def frames(number: int) -> Iterator[FilmFrame]:
         if not device.isOpened():
             raise FilmError(
                 "A camera must be connected and free. "
-                f"Received: --input={number}, which cannot be opened. Close what uses "
-                "it, or name a film.",
+                f"Received: {number}: the camera cannot be opened. Connect it, close "
+                "what uses it, or name another.",
             )
         newest = _Newest(device)
         begin = None
@@ -52,7 +52,7 @@ def frames(number: int) -> Iterator[FilmFrame]:
     finally:
         device.release()
     raise FilmError(
-        f"A camera must go on. Received: --input={number}, which gave nothing for "
+        f"A camera must go on. Received: {number}: the camera gave nothing for "
         f"{_PATIENCE:.0f} seconds. Connect it again."
     )
 

@@ -40,10 +40,14 @@ class Found:
       sources: Each once.
       others: {ending in lower case, "" for none: how many files below folders and
         among the matches of patterns were left out, as nothing reads them}.
+      searched: The folders that were searched, for themselves or for a pattern.
     """
 
     sources: list[Source]
-    others: collections.Counter[str]
+    others: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    searched: list[str] = dataclasses.field(default_factory=list)
 
 
 def find(values: Iterable[str]) -> list[Source]:
@@ -80,10 +84,11 @@ def search(
             "Received: none. Write for example --input=film.mp4.",
             exit_code=2,
         )
-    others: collections.Counter[str] = collections.Counter()
+    found = Found([])
     written = [os.path.realpath(path) for path in outputs]
-    found = [source for part in parts for source in _found(part, written, others)]
-    return Found(list(dict.fromkeys(found)), others)
+    sources = [source for part in parts for source in _found(part, written, found)]
+    found.sources = list(dict.fromkeys(sources))
+    return found
 
 
 def expected_frames(sources: Sequence[Source]) -> int | None:
@@ -111,13 +116,13 @@ def _parts(value: str) -> list[str]:
     return [part for part in value.split(",") if part]
 
 
-def _found(
-    value: str, written: Sequence[str], others: collections.Counter[str]
-) -> Iterator[Source]:
+def _found(value: str, written: Sequence[str], into: Found) -> Iterator[Source]:
+    """Gives the sources of a value; adds to what was left out, and was searched."""
     path = pathlib.Path(value)
     if path.is_dir():
+        into.searched.append(value)
         below = _without(written, value, _below(value))
-        yield from _usable(value, sorted(below), others)
+        yield from _usable(value, sorted(below), into.others)
     elif path.exists():
         yield _file(value)
     elif value.isascii() and value.isdecimal():
@@ -129,8 +134,10 @@ def _found(
         # Links that lead in circles give a file many names: the shortest is its own.
         shortest = {os.path.realpath(p): p for p in sorted(found, key=len)[::-1]}
         plain = itertools.takewhile(lambda p: not glob.has_magic(p), path.parts)
-        kept = _without(written, os.path.join(".", *plain), shortest.values())
-        yield from _usable(value, sorted(kept), others)
+        top = os.path.join(".", *plain)
+        into.searched.append(os.path.normpath(top))
+        kept = _without(written, top, shortest.values())
+        yield from _usable(value, sorted(kept), into.others)
     else:
         raise UserError(
             "--input must be there. "

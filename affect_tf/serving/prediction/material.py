@@ -74,8 +74,8 @@ def of_things(things: Any, rate: float = 25.0) -> list[Material]:
       things: A path, or several: what the command line takes. An array: uint8
         [H, W, 3], RGB, is a photograph, [N, H, W, 3] are N of them. A list may mix
         paths and photographs. An iterator gives the frames of one film, in order:
-        arrays, or `FilmFrame`s with times of their own. One that begins with a path
-        is a list of paths.
+        arrays, or `FilmFrame`s with times of their own; each is copied before the
+        next is asked for. One that begins with a path is a list of paths.
       rate: Frames a second of an iterator of arrays, Hz.
 
     Raises:
@@ -137,11 +137,12 @@ def _photograph(number: int, image: np.ndarray) -> Material:
 
 
 def _timed(frames: Iterable[Any], rate: float) -> Iterator[FilmFrame]:
+    """Gives copies, since frames wait, and a program may fill one array ever anew."""
     for index, frame in enumerate(frames):
         if isinstance(frame, FilmFrame):
-            yield frame
+            yield dataclasses.replace(frame, image=np.array(frame.image))
         else:
-            yield FilmFrame(index, index / rate, checked_picture(frame))
+            yield FilmFrame(index, index / rate, np.array(checked_picture(frame)))
 
 
 def _film(path: str) -> Iterator[FilmFrame]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 
 from affect_tf.errors import UserError
+from affect_tf.serving.prediction import overlay_marks
 from affect_tf.serving.prediction.inputs import FILM
 from affect_tf.serving.prediction.inputs import Source
 
@@ -79,6 +80,40 @@ def check_not_inputs(
             raise UserError(
                 "An output must not be one of the inputs. "
                 f"Received: {os.fspath(path)} as both. Name another.",
+                exit_code=2,
+            )
+
+
+def check_not_searched(folder: pathlib.Path, searched: Iterable[str]) -> None:
+    """Refuses a folder of annotated files that would be the inputs of the next run.
+
+    Args:
+      folder: Where they go. Below a folder that is searched, it is left out there.
+      searched: The folders that are.
+
+    Raises:
+      UserError: If it is one of these, or lies above one.
+    """
+    above = os.path.join(os.path.realpath(folder), "")
+    for place in searched:
+        if os.path.join(os.path.realpath(place), "").startswith(above):
+            raise UserError(
+                "--overlay must not be, or lie above, a folder that is searched: the "
+                "next run would look at what this one drew. "
+                f"Received: --overlay={folder}, and {place} is searched. Name a folder "
+                f"below it, such as {os.path.join(place, 'overlay')}.",
+                exit_code=2,
+            )
+
+
+def check_replaceable(paths: Iterable[pathlib.Path]) -> None:
+    """Raises UserError where an annotated file would replace what is none itself."""
+    for path in paths:
+        if os.path.lexists(path) and not overlay_marks.is_overlay(path):
+            raise UserError(
+                "--overlay must not replace a file that no --overlay has written. "
+                f"Received: {path}, which is there. Name another folder, or move that "
+                "file away.",
                 exit_code=2,
             )
 

@@ -232,7 +232,7 @@ def _timely(
     for sighting in sightings:
         now = time.monotonic()
         if sighting is not None:
-            last, is_live = now, sighting.material.is_live
+            is_live = sighting.material.is_live
             first = now if first is None else first
         elif stopped.is_set() and now - last > _PATIENCE:
             return
@@ -241,6 +241,10 @@ def _timely(
         if is_due:
             first = None
         yield sighting, is_due
+        # A call of the model may take longer than any patience: what it takes is no
+        # silence of the source.
+        after = time.monotonic()
+        last = last + after - now if sighting is None else after
 
 
 def _tell(scorer: Scorer, sighting: Sighting) -> None:

@@ -30,10 +30,23 @@ _CHUNK = 4096
 
 
 class Sheet(Protocol):
-    """A table that grows."""
+    """A table that grows.
+
+    Attributes:
+      is_kept: Whether the file has its name, which it gets at its end.
+    """
+
+    is_kept: bool
 
     def add(self, rows: Sequence[table.Row]) -> None:
         """Appends rows, in the order of the columns."""
+
+
+class _Rows(Protocol):
+    """What a format does with rows."""
+
+    def add(self, rows: Sequence[table.Row]) -> None:
+        """Appends rows."""
 
     def close(self) -> None:
         """Writes what is held back and ends the table; the stream stays open."""
@@ -42,6 +55,9 @@ class Sheet(Protocol):
 @contextlib.contextmanager
 def writer(path: str | os.PathLike[str], columns: table.Columns) -> Iterator[Sheet]:
     """Opens a table; its folder is made where there is none.
+
+    Where it cannot be ended, as on a full disk, what was there stays, and the sheet
+    that was given says so.
 
     Args:
       path: Ends in .csv, .parquet or .jsonl. What is there is replaced at the end; it
@@ -72,15 +88,16 @@ def writer(path: str | os.PathLike[str], columns: table.Columns) -> Iterator[She
                 raise
             ended_by = error
         sheet.close()
+    counted.is_kept = True
     if ended_by is not None:
         raise ended_by
 
 
 class _Counted:
-    """A sheet that knows whether it has rows."""
+    """A sheet that knows whether it has rows, and whether they are kept."""
 
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet, self.rows = sheet, 0
+    def __init__(self, sheet: _Rows) -> None:
+        self._sheet, self.rows, self.is_kept = sheet, 0, False
 
     def add(self, rows: Sequence[table.Row]) -> None:
         self._sheet.add(rows)

@@ -20,6 +20,7 @@ class Outcome:
     Attributes:
       name: As the table has it.
       is_film: Whether it is a film or a camera.
+      is_live: Whether it is a camera.
       frames: How many were decoded; 1 for a photograph.
       faces: How many rows have a face.
       problem: Why it, or the rest of it, could not be read; "" where all was.
@@ -30,6 +31,7 @@ class Outcome:
     frames: int = 0
     faces: int = 0
     problem: str = ""
+    is_live: bool = False
 
 
 class MaterialRows:
@@ -42,7 +44,9 @@ class MaterialRows:
     def __init__(
         self, material: Material, columns: table.Columns, smooth: float
     ) -> None:
-        self.outcome = Outcome(material.name, material.frames is not None)
+        self.outcome = Outcome(
+            material.name, material.frames is not None, is_live=material.is_live
+        )
         self._columns = columns
         self._smoother: Smoother[Sighting] = Smoother(smooth)
         # A film in which nobody is ever seen has no rows: the frames before the first

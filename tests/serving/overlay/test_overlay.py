@@ -1,5 +1,6 @@
 """Overlays: the right faces on the right frames, on the film's own clock and sound."""
 
+import errno
 import fractions
 
 import av
@@ -123,6 +124,28 @@ def test_what_is_no_film_leaves_nothing_behind(tmp_path):
     with pytest.raises(UserError, match="can be written"):
         overlay.write(film, rows(film, []), text / "out.mp4", TAXONOMY)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "text.mp4"]
+
+
+def test_what_cannot_be_encoded_is_a_problem_of_that_film_alone(tmp_path):
+    wide = np.full((32, 17_000, 3), 40, np.uint8)
+    film = write_film(tmp_path / "wide.mkv", [wide] * 2, codec="ffv1")
+    with pytest.raises(FilmError, match="H.264 can hold.*wide.mkv"):
+        overlay.write(film, rows(film, []), tmp_path / "out.mp4", TAXONOMY)
+    assert [path.name for path in tmp_path.iterdir()] == ["wide.mkv"]
+    with pytest.raises(FilmError, match="JPEG can hold"):
+        overlay.jpeg(np.zeros((2, 66_000, 3), np.uint8))
+
+
+def test_a_disk_that_is_full_is_no_problem_of_the_film(tmp_path, monkeypatch):
+    film = write_film(tmp_path / "film.mp4", shades(3))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("affect_tf.files.os.fsync", full)
+    with pytest.raises(UserError, match="No space left.*space that is left") as caught:
+        overlay.write(film, rows(film, []), tmp_path / "out.mp4", TAXONOMY)
+    assert not isinstance(caught.value, FilmError)
 
 
 def test_an_interrupt_leaves_no_half_film(tmp_path):

@@ -7,6 +7,7 @@ import contextlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from affect_tf.faces import detection
 from tests.faces.film_files import write_film
@@ -40,3 +41,10 @@ def picture(people, seed=0):
 def film(path, people):
     """Writes a film of frames with so many people each."""
     return write_film(path, [picture(count, i) for i, count in enumerate(people)])
+
+
+def save(path, people):
+    """Writes a photograph with so many people; makes its folder."""
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(picture(people)).save(path)
+    return path

@@ -1,6 +1,7 @@
 """Rows of a camera or an iterator come with their frames, not with the next ones."""
 
 import threading
+import types
 
 import pytest
 
@@ -79,3 +80,28 @@ def test_a_camera_that_never_pauses_has_its_faces_scored_in_time(monkeypatch, is
     seen = [Sighting(0, material, Place("camera", index)) for index in range(3)]
     timely = predictor_lib._timely(iter(seen), threading.Event())
     assert [is_due for _, is_due in timely] == [is_live] * 3
+
+
+def test_a_slow_call_of_the_model_is_no_silence_of_the_source(monkeypatch):
+    """What was seen before a stop comes, however long it takes to be scored."""
+    now = [0.0]
+    clock = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(predictor_lib, "time", clock)
+    material = Material("camera", frames=list, is_live=True)
+    seen = [Sighting(0, material, Place("camera", index)) for index in range(3)]
+    coming = [seen[0], None, seen[1], None, None, seen[2]]
+    stopped = threading.Event()
+    stopped.set()
+    got = []
+    for sighting, _ in predictor_lib._timely(iter(coming), stopped):
+        got.append(sighting)
+        now[0] += 60.0
+    assert got == coming
+
+    def silent():
+        yield seen[0]
+        now[0] += 60.0
+        yield None
+        pytest.fail("it hangs, and is asked again")
+
+    assert [s for s, _ in predictor_lib._timely(silent(), stopped)] == seen[:1]

@@ -5,10 +5,8 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
-from absl.testing import flagsaver
 from PIL import Image
 
-import main
 from affect_tf import files
 from affect_tf.commands import predict
 from affect_tf.errors import UserError
@@ -17,31 +15,7 @@ from affect_tf.serving.loaded_model import LoadedModel
 from affect_tf.serving.prediction import inputs
 from tests.serving import small_models
 from tests.serving.prediction import bright_faces
-
-if not main.FLAGS.is_parsed():
-    main.FLAGS(["main.py"])
-
-
-@pytest.fixture
-def run(small_export, capsys, tmp_path, monkeypatch):
-    """Predicts in an empty folder; returns the exit code and the output."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(model=small_export, **flags):
-        flags = {"mode": "predict", "model": str(model), **flags}
-        with bright_faces.as_default(), flagsaver.flagsaver(**flags):
-            code = main.main(["main.py"])
-        output = capsys.readouterr().out
-        assert "Traceback" not in output
-        return code, output
-
-    return call
-
-
-def save(path, people):
-    path.parent.mkdir(exist_ok=True)
-    Image.fromarray(bright_faces.picture(people)).save(path)
-    return path
+from tests.serving.prediction.bright_faces import save
 
 
 def test_a_folder_gives_one_table_and_one_line(run, tmp_path):
@@ -189,6 +163,7 @@ def test_files_of_other_kinds_are_counted(run, tmp_path):
     output = run(input=["in"], smooth=0.5)[1]
     assert "3 files of other kinds were left out (.heic 2, .gif 1)" in output
     assert "smoothed" not in output, "photographs are not"
+    assert "--smooth had no effect" in output
 
 
 def test_a_termination_during_the_overlay_leaves_no_temporary_file(
@@ -264,12 +239,17 @@ def test_the_command_gives_the_scores_of_the_exported_model(run, tmp_path):
         ({"input": ["0"], "smooth": 99.0}, "--smooth must be"),
         ({"input": ["0"], "detector": "smal"}, "Did you mean 'small'"),
         ({"input": ["0"], "detector": "mtcnn", "aligned": True}, "--aligned"),
+        ({"input": ["a.jpg"], "aligned": True, "faces": "largest"}, "--faces must be"),
+        ({"input": ["a.jpg"], "detector": "none", "faces": "largest"}, "--faces must"),
+        ({"input": ["a.jpg"], "config": "deng2020"}, "--model must come without --con"),
+        ({"input": ["a.jpg"], "workdir": "w"}, "--model must come without --workdir"),
         ({"input": ["0"], "model": "nowhere"}, "nowhere, which holds no version"),
         ({"input": ["a.jpg"], "out": "/dev/null/t.csv"}, "--out must be a file"),
         ({"input": ["a.jpg"], "out": "folder.csv"}, "--out must be a file"),
         ({"input": ["a.jpg"], "overlay": "file"}, "--overlay must be a folder"),
         ({"input": ["a.jpg"], "overlay": "t.csv", "out": "t.csv"}, "--overlay must"),
         ({"input": ["a.jpg"], "report": "file/r.html"}, "--report must be a file"),
+        ({"mode": "serve", "workdir": "w"}, "--model must come without --workdir"),
         ({"mode": "serve", "smooth": 1.0}, "--smooth must come with --mode=predict"),
     ],
 )
@@ -287,8 +267,8 @@ def test_a_wrong_command_is_refused_before_anything_is_done(
 
 
 def test_progress_without_a_terminal_is_a_line_with_the_time_left():
-    line = predict.predict_progress._line("predict", 50, 250.0, 10.0)
+    line = predict.frame_progress._line("predict", 50, 250.0, 10.0)
     assert line == "predict: 50 of 250 frames, 10.0 a second, 0:00:20 left"
-    line = predict.predict_progress._line("predict", 50, None, 10.0)
+    line = predict.frame_progress._line("predict", 50, None, 10.0)
     assert line == "predict: 50 frames, 10.0 a second"
     assert inputs.expected_frames([]) == 0

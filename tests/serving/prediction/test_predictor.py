@@ -150,6 +150,24 @@ def test_an_iterator_is_a_film_and_may_go_on_for_ever(predictor, tmp_path):
     assert asked < 80
 
 
+@pytest.mark.parametrize("detector", ["default", "none"])
+@pytest.mark.parametrize("in_frames", [False, True])
+def test_an_iterator_may_fill_one_array_ever_anew(
+    small_export, bright, detector, in_frames
+):
+    predictor = Predictor(small_export, detector=detector, batch_size=4)
+    pictures = [picture(people, i) for i, people in enumerate(PEOPLE * 3)]
+
+    def reused():
+        buffer = np.empty_like(pictures[0])
+        for number, each in enumerate(pictures):
+            buffer[:] = each
+            yield films.FilmFrame(number, number / 25, buffer) if in_frames else buffer
+            buffer[:] = 0
+
+    assert_same(predictor.predict(reused()), predictor.predict(iter(pictures)))
+
+
 @pytest.mark.parametrize(
     "thing, message",
     [
