@@ -3,8 +3,9 @@
   python -m benchmarks.server_hostile --model=runs/mine/export --requests=2000
 
 Prints how many were answered by what status, every request that was not refused with a
-4xx and a reason, the server's resident memory before and after, and how many of the
-good requests that were sent all the while were answered. Ends with 1 if one was not.
+4xx and a reason, the server's resident memory before, after and at its highest, and how
+many of the good requests that were sent all the while were answered. Ends with 1 if one
+was not.
 """
 
 from __future__ import annotations
@@ -75,11 +76,12 @@ def main(argv):
     good = pathlib.Path(FLAGS.face).read_bytes()
     with served.server(FLAGS.model) as port:
         body = json.dumps({"instances": [{"b64": b64(good)}]}).encode()
-        answers, on = collections.Counter(), True
+        answers, on, looks = collections.Counter(), True, []
 
         def ask_well():
             while on:
                 answers[ask(port, "POST", "/v1/models/affect:predict", body)[0]] += 1
+                looks.append(megabytes(port))
                 time.sleep(0.05)
 
         asking = threading.Thread(target=ask_well)
@@ -106,6 +108,7 @@ def main(argv):
     print(f"good requests in between: {dict(answers)}")
     levels = ", ".join(f"{level:.0f}" for level in memory)
     print(f"resident memory before, after each quarter, and at rest: {levels} MB")
+    print(f"the highest that was seen in between: {max(looks, default=0):.0f} MB")
     wrong = bool(through) or set(answers) != {200}
     sys.exit(1 if wrong else 0)
 

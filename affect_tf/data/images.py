@@ -18,6 +18,14 @@ import tensorflow as tf
 #: Pictures with more pixels are refused from their header, before any is decoded: a
 #: PNG of 100 kB can unpack to gigabytes. 2^25 takes a photograph of 33 megapixels.
 MAX_PIXELS = 2**25
+#: So are pictures with a longer side, which a PNG of 1 kB can have. A photograph with
+#: one would, within `MAX_PIXELS`, be a panorama more than 8 times as long as wide.
+MAX_SIDE = 2**14
+
+#: Pictures that are wider than this times their height are resampled lying on their
+#: side. Resampling shrinks the height first, and what it holds in between, `size` times
+#: the width in floats, would be hundreds of times as large as such a picture.
+_WIDE = 16
 
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -34,7 +42,7 @@ def decode(
     Args:
       image_bytes: string scalar. A JPEG or PNG file.
       size: Side of the result. Other sizes and shapes are stretched to it.
-      max_pixels: Refuse pictures of more.
+      max_pixels: Refuse pictures of more, as those with a side above `MAX_SIDE`.
 
     Returns:
       uint8 [size, size, 3], RGB, zeros where the picture cannot be read; and bool
@@ -52,7 +60,7 @@ def decode_batch(
     Args:
       image_bytes: string [B]. JPEG or PNG files, of any sizes; B may be 0.
       size: Side of the result. Other sizes and shapes are stretched to it.
-      max_pixels: Refuse pictures of more.
+      max_pixels: Refuse pictures of more, as those with a side above `MAX_SIDE`.
 
     Returns:
       uint8 [B, size, size, 3], RGB, zeros where a picture cannot be read; and bool
@@ -91,14 +99,24 @@ def resize(images: tf.Tensor, size: int) -> tf.Tensor:
       uint8 [B, size, size, 3] or [size, size, 3]: bilinear, with antialiasing where
       it shrinks, rounded. Pictures of that size come back as they are.
     """
+    rank = len(images.shape)
+    turned = [*range(rank - 3), rank - 2, rank - 3, rank - 1]
 
-    def resampled() -> tf.Tensor:
-        exact = tf.image.resize(images, [size, size], "bilinear", antialias=True)
+    def resampled(whole: tf.Tensor) -> tf.Tensor:
+        exact = tf.image.resize(whole, [size, size], "bilinear", antialias=True)
         return tf.cast(tf.clip_by_value(tf.round(exact), 0.0, 255.0), tf.uint8)
+
+    def lying() -> tf.Tensor:
+        return tf.transpose(resampled(tf.transpose(images, turned)), turned)
 
     height_width = tf.shape(images)[-3:-1]
     same = tf.reduce_all(height_width == size)
-    result = tf.cond(same, lambda: tf.identity(images), resampled)
+    is_wide = height_width[1] // _WIDE > height_width[0]
+    result = tf.cond(
+        same,
+        lambda: tf.identity(images),
+        lambda: tf.cond(is_wide, lying, lambda: resampled(images)),
+    )
     return tf.ensure_shape(result, [*images.shape[:-3], size, size, 3])
 
 
@@ -109,10 +127,11 @@ def _read(image_bytes: tf.Tensor, size: int, max_pixels: int) -> tf.Tensor:
     readable = tf.debugging.Assert(is_jpeg | is_png, ["neither JPEG nor PNG"])
     with tf.control_dependencies([readable]):
         image_bytes = tf.identity(image_bytes)
-    pixels = tf.cond(
-        is_png, lambda: _png_pixels(image_bytes), lambda: _jpeg_pixels(image_bytes)
+    sides = tf.cond(
+        is_png, lambda: _png_sides(image_bytes), lambda: _jpeg_sides(image_bytes)
     )
-    small = tf.debugging.Assert(pixels <= max_pixels, ["too many pixels"])
+    fits = (tf.reduce_prod(sides) <= max_pixels) & (tf.reduce_max(sides) <= MAX_SIDE)
+    small = tf.debugging.Assert(fits, ["too many pixels"])
     with tf.control_dependencies([small]):
         image_bytes = tf.identity(image_bytes)
     # The operation reads PNG too. INTEGER_ACCURATE is bit-equal to other libraries
@@ -122,19 +141,18 @@ def _read(image_bytes: tf.Tensor, size: int, max_pixels: int) -> tf.Tensor:
     return resize(face, size)
 
 
-def _jpeg_pixels(image_bytes: tf.Tensor) -> tf.Tensor:
-    shape = tf.image.extract_jpeg_shape(image_bytes, tf.int64)
-    return shape[0] * shape[1]
+def _jpeg_sides(image_bytes: tf.Tensor) -> tf.Tensor:
+    """Returns int64 [2], height and width."""
+    return tf.image.extract_jpeg_shape(image_bytes, tf.int64)[:2]
 
 
-def _png_pixels(image_bytes: tf.Tensor) -> tf.Tensor:
-    """Returns int64, width times height, from the chunk that a PNG begins with."""
+def _png_sides(image_bytes: tf.Tensor) -> tf.Tensor:
+    """Returns int64 [2], width and height, from the chunk that a PNG begins with."""
     header = tf.io.decode_raw(tf.strings.substr(image_bytes, 16, 8), tf.uint8)
     digits = tf.cast(tf.reshape(header, [2, 4]), tf.int64)
     sides = tf.reduce_sum(digits * [2**24, 2**16, 2**8, 1], axis=1)
     # Of two 32-bit sides the product may overflow; the sides themselves cannot.
-    sides = tf.minimum(sides, 2**31 - 1)
-    return sides[0] * sides[1]
+    return tf.minimum(sides, 2**31 - 1)
 
 
 def _options() -> tf.data.Options:

@@ -23,6 +23,16 @@ from affect_tf.serving.score_graphs import SPREAD
 #: What a call gives: {output of a signature: array}, one row a picture.
 Outputs = dict[str, np.ndarray]
 
+#: What a folder raises in which something is missing, damaged or of another kind.
+_BROKEN = (
+    OSError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    tf.errors.OpError,
+)
+
 
 class LoadedModel:
     """One version of a model that `export` wrote.
@@ -56,17 +66,18 @@ class LoadedModel:
             names = signatures["taxonomy"]()
             assets = found / "assets"
             taxonomy = json.loads((assets / "taxonomy.json").read_text())
+            self.taxonomy = Taxonomy.from_json(taxonomy)
             self.time = time_file.read(assets)
-        except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
+            limits = names["action_unit_thresholds"].numpy().tolist()
+            units = self.taxonomy.action_units
+            self.thresholds = dict(zip(units, limits, strict=True))
+            self.image_size = int(names["image_size"])
+        except _BROKEN as error:
+            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
             raise UserError(
                 "A model must be a whole folder that --mode=export wrote. "
-                f"Received: {found}: {str(error).splitlines()[0]}. Export it again."
+                f"Received: {found}: {reason}. Export it again."
             ) from error
-        self.taxonomy = Taxonomy.from_json(taxonomy)
-        limits = names["action_unit_thresholds"].numpy().tolist()
-        units = self.taxonomy.action_units
-        self.thresholds = dict(zip(units, limits, strict=True))
-        self.image_size = int(names["image_size"])
         outputs = self._from_bytes.structured_outputs
         self.has_spread = any(name.endswith(SPREAD) for name in outputs)
 

@@ -6,9 +6,17 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
+
+#: Seconds after which a temporary folder belongs to an export that was killed: others
+#: may write theirs just now.
+_OLD = 24 * 3600.0
+#: How `new_version` names them.
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}")
 
 
 @dataclasses.dataclass
@@ -27,9 +35,11 @@ def new_version(directory: pathlib.Path) -> Iterator[Version]:
     """Gives a temporary folder that a clean exit renames to the next number.
 
     A server that watches the directory looks for numbers only, so it never sees half
-    a model. Two exports at once take different numbers.
+    a model. Two exports at once take different numbers. What exports left behind that
+    were killed is removed, if nothing was written to it for a day.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(directory)
     version = Version(directory / f".{uuid.uuid4().hex}")
     try:
         yield version
@@ -75,6 +85,23 @@ def files(folder: pathlib.Path) -> tuple[object, ...]:
                 facts = os.stat(path)
                 found.append((path, facts.st_size, facts.st_mtime_ns))
     return tuple(sorted(found))
+
+
+def _remove_leftovers(directory: pathlib.Path) -> None:
+    for path in directory.glob(".*"):
+        is_ours = _TEMPORARY.fullmatch(path.name) and not path.is_symlink()
+        if is_ours and path.is_dir() and time.time() - _last_change(path) >= _OLD:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _last_change(folder: pathlib.Path) -> float:
+    """Returns when anything in a folder was last written; seconds since 1970."""
+    found = []
+    for root, _, names in os.walk(folder):
+        for path in (root, *(os.path.join(root, name) for name in names)):
+            with contextlib.suppress(OSError):
+                found.append(os.lstat(path).st_mtime)
+    return max(found, default=time.time())
 
 
 def is_number(path: pathlib.Path) -> bool:

@@ -78,6 +78,8 @@ READABLE = {
     "16-bit png": cv2.imencode(".png", picture().astype(np.uint16) * 257)[1].tobytes(),
     "large jpeg": encoded("JPEG", pixels=picture(70, 50)),
     "one-pixel png": encoded("PNG", pixels=picture(1, 1)),
+    "widest png": encoded("PNG", pixels=picture(1, images.MAX_SIDE)),
+    "highest jpeg": encoded("JPEG", pixels=picture(images.MAX_SIDE, 1)),
 }
 
 REFUSED = {
@@ -96,6 +98,8 @@ REFUSED = {
     "webp": encoded("WEBP"),
     "jpeg of 2^32 pixels": jpeg_claiming(65535, 65535),
     "png of 2^62 pixels": png_of(2**31 - 1, 2**31 - 1),
+    "too wide png": encoded("PNG", pixels=picture(1, images.MAX_SIDE + 1)),
+    "too high jpeg": encoded("JPEG", pixels=picture(images.MAX_SIDE + 1, 1)),
 }
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -11,12 +12,14 @@ import pytest
 import tensorflow as tf
 
 from affect_tf.data import images
+from affect_tf.errors import UserError
 from affect_tf.evaluation.thresholds import Thresholds
 from affect_tf.labels import taxonomy
 from affect_tf.objective import tasks
 from affect_tf.serving import export
 from affect_tf.serving import model_card
 from affect_tf.serving import score_graphs
+from affect_tf.serving.loaded_model import LoadedModel
 from tests.serving import small_models
 
 CARD = model_card.ModelCard("small")
@@ -241,3 +244,29 @@ def test_what_does_not_fit_together_is_refused(tmp_path, change, message, models
     with pytest.raises(ValueError, match=message):
         exported(tmp_path, change.pop("models", chosen), **change)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "{}", '{"expressions": 5}', "", "null"])
+def test_a_folder_with_broken_assets_is_refused_in_a_sentence(version, tmp_path, text):
+    broken = pathlib.Path(shutil.copytree(version, tmp_path / "1"))
+    (broken / "assets" / "taxonomy.json").write_text(text)
+    with pytest.raises(UserError, match=r"whole folder .*/1: .+\. Export it again"):
+        LoadedModel(broken)
+
+
+def test_names_that_are_not_the_graphs_own_are_refused(version, tmp_path):
+    broken = pathlib.Path(shutil.copytree(version, tmp_path / "1"))
+    other = taxonomy.Taxonomy("other", action_units=("AU1", "AU2", "AU4"))
+    text = json.dumps(other.to_json())
+    (broken / "assets" / "taxonomy.json").write_text(text)
+    with pytest.raises(UserError, match="whole folder that"):
+        LoadedModel(broken)
+
+
+def test_an_error_without_text_has_its_name_for_a_reason(version, monkeypatch):
+    def load(folder):
+        raise ValueError
+
+    monkeypatch.setattr(tf.saved_model, "load", load)
+    with pytest.raises(UserError, match="/1: ValueError. Export it again"):
+        LoadedModel(version)

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import time
 
 import pytest
 
@@ -72,6 +73,28 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
         (version.folder / "half").write_text("a model")
         raise RuntimeError
     assert names(tmp_path) == []
+
+
+def test_what_killed_exports_left_is_removed_once_it_is_old(tmp_path):
+    half, fresh, strange = (f".{letter * 32}" for letter in "abz")
+    old = time.time() - 25 * 3600
+    for name in (half, fresh, strange, ".notes", "1"):
+        inside = tmp_path / name / "variables"
+        inside.mkdir(parents=True)
+        (inside / "part").write_text("weights")
+        # Of what is still written the folder itself may be old.
+        newest = time.time() if name == fresh else old
+        os.utime(inside / "part", (newest, newest))
+        for folder in (inside, inside.parent):
+            os.utime(folder, (old, old))
+    (tmp_path / f".{'c' * 32}").symlink_to(tmp_path / "1")
+    with new_version(tmp_path) as version:
+        version.folder.mkdir()
+        assert not (tmp_path / half).exists()
+    assert names(tmp_path) == sorted(
+        [fresh, strange, ".notes", f".{'c' * 32}", "1", "2"]
+    )
+    assert (tmp_path / "1" / "variables" / "part").read_text() == "weights"
 
 
 def test_two_exports_at_once_take_different_numbers(tmp_path, monkeypatch):

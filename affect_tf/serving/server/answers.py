@@ -28,7 +28,9 @@ def as_json(
     value: object, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """Returns an answer in JSON; NaN in it is an error of the server."""
-    body = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    # Half a pair of surrogates has no bytes; with a backslash it is JSON all the same.
+    body = text.encode(errors="backslashreplace")
     merged = {**_HEADERS, **(headers or {})}
     return Response(body, status, merged, media_type="application/json")
 

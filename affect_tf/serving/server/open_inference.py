@@ -7,13 +7,13 @@ bytes; the JSON before it is as long as the header Inference-Header-Content-Leng
 from __future__ import annotations
 
 import json
-from importlib import metadata as package
 
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+import affect_tf
 from affect_tf.serving.server import answers
 from affect_tf.serving.server import open_tensors
 from affect_tf.serving.server import scoring
@@ -60,13 +60,9 @@ class _Api:
     async def server(self, request: Request) -> Response:
         """Tells what serves."""
         del request
-        try:
-            version = package.version("affect_tf")
-        except package.PackageNotFoundError:  # Run from a checkout.
-            version = "0"
         content = {
             "name": "affect_tf",
-            "version": version,
+            "version": affect_tf.__version__,
             "extensions": ["binary_tensor_data"],
         }
         return answers.as_json(content)
@@ -119,9 +115,7 @@ class _Api:
                     raise Refusal(
                         400, f"The body must be a JSON object, not {shown(body)}."
                     )
-                identity = body.get("id", "")
-                if not isinstance(identity, str) or len(identity) > 256:
-                    raise Refusal(400, "id must be a string of at most 256 characters.")
+                identity = _identity(body)
                 known = [name for name, _, _ in signatures.outputs(version.model)]
                 wanted = _wanted(body, [*known, "error"])
                 pictures = await aside(
@@ -158,6 +152,20 @@ def _split(data: bytes, length: str | None) -> tuple[bytes, bytes]:
         )
     end = int(length)
     return data[:end], data[end:]
+
+
+def _identity(body: dict[str, object]) -> str:
+    """Returns the id that the answer repeats; "" without one."""
+    identity = body.get("id", "")
+    if not isinstance(identity, str) or len(identity) > 256:
+        raise Refusal(400, "id must be a string of at most 256 characters.")
+    try:
+        identity.encode()
+    except UnicodeEncodeError:
+        raise Refusal(
+            400, "id must be text. Received: half a pair of surrogates."
+        ) from None
+    return identity
 
 
 def _wanted(body: dict[str, object], known: list[str]) -> dict[str, bool]:

@@ -14,6 +14,7 @@ _FILES = (
     ("/page.css", "page.css", "text/css; charset=utf-8"),
     ("/page.js", "page.js", "text/javascript; charset=utf-8"),
     ("/drawing.js", "drawing.js", "text/javascript; charset=utf-8"),
+    ("/people.js", "people.js", "text/javascript; charset=utf-8"),
 )
 _HEADERS = {
     "Cache-Control": "no-cache",

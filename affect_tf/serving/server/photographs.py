@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from affect_tf.data.images import MAX_SIDE
 from affect_tf.errors import UserError
 from affect_tf.faces import alignment
 from affect_tf.faces import detection
@@ -39,6 +40,7 @@ from affect_tf.serving.server.picture_headers import Unreadable
 from affect_tf.serving.server.refusals import Refusal
 from affect_tf.serving.server.refusals import shown
 from affect_tf.serving.server.scoring import Picture
+from affect_tf.serving.server.served_version import ServedVersion
 from affect_tf.serving.server.state import State
 
 #: Photographs that are searched for faces at a time, each on a core.
@@ -82,6 +84,7 @@ class _Api:
                 "image_size": model.image_size,
                 "max_bytes": self._state.settings.max_bytes,
                 "max_pixels": self._state.settings.max_pixels,
+                "max_side": MAX_SIDE,
             }
         return answers.as_json(content)
 
@@ -92,37 +95,54 @@ class _Api:
         async with state.bodies.body(request) as data:
             try:
                 picture_headers.check(data, state.settings.max_pixels)
-                width, height = picture_headers.size(data)
+                with state.versions.lease() as version:
+                    size = version.model.image_size
+                    found = await self._found(data, size, is_aligned)
+                    left_out = found.limit(state.settings.max_instances)
+                    listed = await self._scored(version, found, is_aligned)
             except Unreadable as error:
                 state.metrics.pictures.labels("unreadable").inc()
                 raise Refusal(400, f"The photograph cannot be read: {error}.") from None
-            with state.versions.lease() as version:
-                if is_aligned:
-                    found = _Found.aligned(data, width, height)
-                else:
-                    # As prediction cuts them out, so that scores are the same.
-                    size = max(CROP_SIZE, version.model.image_size)
-                    found = await self._searcher.search(data, size)
-                    found.limit(state.settings.max_instances)
-                rows: Rows = {}
-                if found.faces:
-                    scored = await scoring.score(
-                        version, found.crops, state.settings, state.metrics
-                    )
-                    rows = scored.rows
-                listed = [
-                    {**_place(face, judged), **scores_of(version.model, rows, row)}
-                    for row, (face, judged) in enumerate(
-                        zip(found.faces, found.qualities, strict=True)
-                    )
-                ]
-                content = {
-                    "model_version": str(version.number),
-                    "width": found.width,
-                    "height": found.height,
-                    "faces": listed,
-                }
+        content = {
+            "model_version": str(version.number),
+            "width": found.width,
+            "height": found.height,
+            "faces": listed,
+            "faces_left_out": left_out,
+        }
         return answers.as_json(content)
+
+    async def _found(self, data: bytes, size: int, is_aligned: bool) -> _Found:
+        """Returns the faces of a photograph for a model that sees `size` pixels.
+
+        Raises:
+          Unreadable: If it is damaged.
+        """
+        if is_aligned:
+            return _Found.aligned(data, *picture_headers.size(data))
+        # As prediction cuts them out, so that scores are the same.
+        return await self._searcher.search(data, max(CROP_SIZE, size))
+
+    async def _scored(
+        self, version: ServedVersion, found: _Found, is_aligned: bool
+    ) -> list[dict[str, object]]:
+        """Returns each face as the answer has it."""
+        if not found.faces:
+            return []
+        state = self._state
+        scored = await scoring.score(
+            version,
+            found.crops,
+            state.settings,
+            state.metrics,
+            are_crops=not is_aligned,
+        )
+        return [
+            {**_place(face, judged), **scores_of(version.model, scored.rows, row)}
+            for row, (face, judged) in enumerate(
+                zip(found.faces, found.qualities, strict=True)
+            )
+        ]
 
 
 @dataclasses.dataclass
@@ -158,9 +178,11 @@ class _Found:
         shape = np.broadcast_to(np.uint8(0), (height, width, 3))
         return cls(width, height, detection.aligned_already(shape), [data], [_UNKNOWN])
 
-    def limit(self, count: int) -> None:
-        """Keeps the surest faces."""
+    def limit(self, count: int) -> int:
+        """Keeps the surest faces; returns how many it leaves out."""
+        left_out = max(0, len(self.faces) - count)
         del self.faces[count:], self.crops[count:], self.qualities[count:]
+        return left_out
 
 
 class _Searcher:
@@ -188,9 +210,7 @@ class _Searcher:
             # Looked at again by what decodes: it may believe another header.
             image = films.picture(io.BytesIO(data), max_pixels=self._max_pixels)
         except films.FilmError:
-            raise Refusal(
-                400, "The photograph cannot be read: it is damaged or cut off."
-            ) from None
+            raise Unreadable("it is damaged or cut off") from None
         try:
             if not hasattr(self._own, "detector"):
                 self._own.detector = detection.detector()

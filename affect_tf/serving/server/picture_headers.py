@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import struct
 
+from affect_tf.data.images import MAX_SIDE
+
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
 #: Markers of a JPEG that hold the size: all starts of frames.
@@ -54,13 +56,22 @@ def check(data: bytes, max_pixels: int) -> int:
     """Returns the number of pixels of a picture that may be decoded.
 
     Raises:
-      Unreadable: If it has more than `max_pixels`, or see `size`.
+      Unreadable: See `size` and `check_size`.
     """
-    width, height = size(data)
+    return check_size(*size(data), max_pixels)
+
+
+def check_size(width: int, height: int, max_pixels: int) -> int:
+    """Returns the number of pixels of a picture that is not too large.
+
+    Raises:
+      Unreadable: If it has more than `max_pixels`, or a side above `MAX_SIDE`.
+    """
+    has = f"it has {width} x {height} pixels"
     if width * height > max_pixels:
-        raise Unreadable(
-            f"it has {width} x {height} pixels, and at most {max_pixels} are decoded"
-        )
+        raise Unreadable(f"{has}, and at most {max_pixels} are taken")
+    if max(width, height) > MAX_SIDE:
+        raise Unreadable(f"{has}, and a side may have at most {MAX_SIDE}")
     return width * height
 
 

@@ -91,6 +91,8 @@ async def score(
     pictures: Sequence[Picture],
     settings: Settings,
     metrics: Metrics,
+    *,
+    are_crops: bool = False,
 ) -> Scored:
     """Scores the pictures of one request.
 
@@ -99,12 +101,14 @@ async def score(
       pictures: At least one.
       settings: Its limits on pixels hold.
       metrics: Where pictures are counted.
+      are_crops: Whether the server itself cut them out of a photograph that was within
+        the limits: how large they are is not up to the client.
 
     Raises:
       Refusal: 400 with all reasons if no picture could be read; 413 if they have too
         many pixels together; 503 if the queue is full.
     """
-    keys, errors = _checked(pictures, settings)
+    keys, errors = _checked(pictures, settings, are_crops)
     rows: Rows = {}
     for key in dict.fromkeys(key for key in keys if key is not None):
         places = [place for place, found in enumerate(keys) if found == key]
@@ -132,7 +136,7 @@ async def score(
 
 
 def _checked(
-    pictures: Sequence[Picture], settings: Settings
+    pictures: Sequence[Picture], settings: Settings, are_crops: bool
 ) -> tuple[list[tuple[object, ...] | None], list[str]]:
     """Returns what each picture can share a call with (None: nothing), and errors."""
     keys: list[tuple[object, ...] | None] = []
@@ -140,16 +144,21 @@ def _checked(
     together = 0
     for picture in pictures:
         error, key = "", None
-        if isinstance(picture, Unreadable):
-            error = str(picture)
-        elif isinstance(picture, bytes):
-            try:
+        try:
+            if isinstance(picture, Unreadable):
+                raise picture
+            if isinstance(picture, bytes):
                 together += picture_headers.check(picture, settings.max_pixels)
                 key = FILES
-            except Unreadable as refused:
-                error = str(refused)
-        else:
-            key = ("pixels", *picture.shape[:2])
+            else:
+                height, width = picture.shape[:2]
+                if not are_crops:
+                    together += picture_headers.check_size(
+                        width, height, settings.max_pixels
+                    )
+                key = ("pixels", height, width)
+        except Unreadable as refused:
+            error = str(refused)
         keys.append(key)
         errors.append(error)
     if together > settings.max_pixels_together:

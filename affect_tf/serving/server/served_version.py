@@ -23,17 +23,33 @@ from affect_tf.serving.server.settings import Settings
 FILES = ("files",)
 
 
+class Stopped(Exception):
+    """The server was told to stop before the version was ready; nothing is wrong."""
+
+
 class ServedVersion:
     """A loaded version, with the queue before it."""
 
     def __init__(
-        self, folder: pathlib.Path, settings: Settings, metrics: Metrics
+        self,
+        folder: pathlib.Path,
+        settings: Settings,
+        metrics: Metrics,
+        stopping: threading.Event | None = None,
     ) -> None:
         """Loads a version and warms it up.
 
+        Args:
+          folder: The version's.
+          settings: How many pictures a call takes, and how long they wait.
+          metrics: Where calls are counted.
+          stopping: Ends the loading when it is set; None loads to the end.
+
         Raises:
           UserError: If it cannot be loaded, gives no finite scores, or looks at films.
+          Stopped: If `stopping` was set meanwhile.
         """
+        self._stopping = stopping or threading.Event()
         self.model = LoadedModel(folder)
         if self.model.time is not None:
             raise UserError(
@@ -82,16 +98,24 @@ class ServedVersion:
         return self.model.from_images(np.stack(pictures))
 
     def _warm_up(self, max_batch: int) -> None:
-        """Calls the model with every size that matters; the first calls are slow."""
+        """Calls the model with every size that matters; the first calls are slow.
+
+        Raises:
+          UserError: If scores are not finite.
+          Stopped: If the server was told to stop.
+        """
         side = self.model.image_size
         pixels = np.random.default_rng(0).integers(0, 256, [side, side, 3], np.uint8)
         file = tf.io.encode_jpeg(pixels).numpy()
         size = 1
         while True:
-            for rows in (
-                self.model.from_bytes([file] * size),
-                self.model.from_images(np.stack([pixels] * size)),
+            for call, one in (
+                (self.model.from_bytes, file),
+                (self.model.from_images, pixels),
             ):
+                if self._stopping.is_set():
+                    raise Stopped
+                rows = call([one] * size)
                 if not all(np.isfinite(value).all() for value in rows.values()):
                     raise UserError(
                         "A model must give finite scores. Received: NaN from "

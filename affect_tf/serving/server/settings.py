@@ -31,8 +31,9 @@ class Settings:
       max_batch: Pictures in one call of the model.
       max_latency_ms: How long a picture waits for others to join its call.
       max_bytes: Of one request's body; more is 413.
-      max_pixels: Of one picture, read from its header before it is decoded. The model
-        itself refuses more than `images.MAX_PIXELS`.
+      max_pixels: Of one picture, read from its header before it is decoded, or of its
+        array. The model itself refuses files of more than `images.MAX_PIXELS`. Sides
+        have the limit of `images.MAX_SIDE`.
       max_instances: Pictures in one request.
       max_queue: Pictures that wait at a time; when there are more, 503.
       idle_s: A client that sends nothing for as long, in the midst of a request, gets

@@ -22,6 +22,7 @@ from affect_tf.serving import version_folder
 from affect_tf.serving.server.metrics import Metrics
 from affect_tf.serving.server.refusals import Refusal
 from affect_tf.serving.server.served_version import ServedVersion
+from affect_tf.serving.server.served_version import Stopped
 from affect_tf.serving.server.settings import Settings
 
 #: States of a version, as TensorFlow Serving names them.
@@ -83,7 +84,7 @@ class Versions:
         self._thread.start()
 
     def close(self) -> None:
-        """Stops watching, and ends the current version when nobody needs it."""
+        """Stops to load and to watch; ends the current version when nobody needs it."""
         self._stopping.set()
         self._thread.join()
         if self._current is not None:
@@ -179,12 +180,15 @@ class Versions:
     def _load(
         self, folder: pathlib.Path, files: tuple[object, ...]
     ) -> Exception | None:
-        """Makes a version answer; returns why it cannot."""
+        """Makes a version answer, unless the server stops; returns why it cannot."""
         number = int(folder.name) if version_folder.is_number(folder) else 0
         self._set(Status(number, LOADING))
         begin = time.monotonic()
         try:
-            new = ServedVersion(folder, self._settings, self._metrics)
+            new = ServedVersion(folder, self._settings, self._metrics, self._stopping)
+        except Stopped:
+            self._set(Status(number, END))
+            return None
         except Exception as error:  # Whatever is wrong with it, the old one answers.
             problem = str(error).splitlines()[0] if str(error) else repr(error)
             self._failed[folder] = files

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import struct
 import zlib
 
@@ -46,6 +47,8 @@ def pictures(rng, good):
         ("jpeg bomb", jpeg_header(20000, 20000)),
         ("widest png", png(2**31 - 1, 2**31 - 1)),
         ("no width", png(0, 5)),
+        ("long png", png(1_000_000, 1, bytes(3_000_001))),
+        ("high png", png(1, 100_000, bytes(400_000))),
         ("overflowing png", png(2**32 - 1, 2**32 - 1)),
         ("gif", b"GIF89a" + bytes(30)),
         ("bmp", b"BM" + bytes(60)),
@@ -179,3 +182,13 @@ def wrong_v2(tensor, image):
     yield {"inputs": [tensor], "outputs": [wrong]}
     yield {"inputs": [tensor], "id": 5}
     yield {"inputs": [tensor], "id": "x" * 300}
+    yield {"inputs": [tensor], "id": "\ud800"}
+
+
+def pixels_behind_json(*shape):
+    """A body of v2 with binary pixels, and the length of its JSON."""
+    size = math.prod(shape)
+    tensor = {"name": "image", "shape": shape, "datatype": "UINT8"}
+    tensor["parameters"] = {"binary_data_size": size}
+    text = json.dumps({"inputs": [tensor]}).encode()
+    return text + bytes(size), len(text)

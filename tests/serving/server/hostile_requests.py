@@ -16,6 +16,7 @@ from tests.serving.server.hostile_bodies import bodies
 from tests.serving.server.hostile_bodies import FACES
 from tests.serving.server.hostile_bodies import INFER
 from tests.serving.server.hostile_bodies import pictures
+from tests.serving.server.hostile_bodies import pixels_behind_json
 from tests.serving.server.hostile_bodies import PREDICT
 from tests.serving.server.live_server import b64
 
@@ -97,6 +98,12 @@ def odd_http(rng):
         ("method", request("/", method=m)) for m in ("PUT", "DELETE", "BREW", "CONNECT")
     ]
     odd += [("method", request(PREDICT, method="GET")), ("method", request("/metrics"))]
+    for shape in ((1, 1, 300_000, 3), (1, 300_000, 1, 3), (9, 1, 20_000, 3)):
+        body, length = pixels_behind_json(*shape)
+        header = f"{_JSON_LENGTH}: {length}"
+        odd.insert(0, ("long pixels", request(INFER, body, headers=[header])))
+    surrogate = {"id": "\ud800", "inputs": [{"name": "image_bytes"}]}
+    odd.insert(0, ("half an id", request(INFER, json.dumps(surrogate).encode())))
     odd += [
         ("gzip", request(PREDICT, b"\x1f\x8b\x08", headers=["Content-Encoding: gzip"])),
         ("form", request(FACES, b"--x", headers=["Content-Type: multipart/form-data"])),

@@ -26,6 +26,10 @@ class LiveServer:
         self._thread.join(30)
         assert not self._thread.is_alive()
 
+    @property
+    def versions(self):
+        return self._server.state.versions
+
     def stop(self):
         self._server.should_exit = True
 

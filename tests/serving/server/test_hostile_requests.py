@@ -43,7 +43,7 @@ def test_every_wrong_body_is_refused(server, good, seed):
         )
         for _, path, text in texts
     ]
-    odd = itertools.islice(hostile_requests.odd_http(rng), 60)
+    odd = itertools.islice(hostile_requests.odd_http(rng), 64)
     cases += [hostile_requests.Hostile(*each) for each in odd]
     for hostile in cases:
         status, body = hostile_requests.send(server.port, hostile)

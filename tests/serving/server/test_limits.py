@@ -5,9 +5,11 @@ import dataclasses
 import json
 import socket
 
+import numpy as np
 import pytest
 from starlette.requests import Request
 
+from affect_tf.serving.server import answers
 from affect_tf.serving.server import running
 from affect_tf.serving.server import scoring
 from affect_tf.serving.server.bodies import Bodies
@@ -15,6 +17,7 @@ from affect_tf.serving.server.metrics import Metrics
 from affect_tf.serving.server.refusals import Refusal
 from affect_tf.serving.server.settings import Settings
 from tests.serving.server.conftest import SETTINGS
+from tests.serving.server.hostile_bodies import pixels_behind_json
 from tests.serving.server.hostile_bodies import png
 from tests.serving.server.live_server import b64
 from tests.serving.server.live_server import LiveServer
@@ -62,6 +65,55 @@ def test_pictures_of_one_request_have_a_limit_of_pixels_together():
     with pytest.raises(Refusal, match="800 pixels together. Received: 900") as refused:
         asyncio.run(scoring.score(None, pictures, settings, Metrics()))
     assert refused.value.status == 413
+
+
+def test_pixels_count_like_files_but_crops_of_the_server_do_not():
+    settings = dataclasses.replace(SETTINGS, max_pixels=100)
+    nine = [np.zeros((10, 10, 3), np.uint8)] * 9
+    with pytest.raises(Refusal, match="800 pixels together. Received: 900") as refused:
+        asyncio.run(scoring.score(None, nine, settings, Metrics()))
+    assert refused.value.status == 413
+    with pytest.raises(Refusal, match="it has 11 x 10 pixels, and at most 100 are"):
+        large = [np.zeros((10, 11, 3), np.uint8)]
+        asyncio.run(scoring.score(None, large, settings, Metrics()))
+
+    class Any:
+        batcher = None
+
+        async def scores(self, key, pictures):
+            assert key == ("pixels", 10, 10)
+            return {"valid": np.ones(len(pictures), bool)}
+
+    Any.batcher = Any()
+    scored = asyncio.run(scoring.score(Any, nine, settings, Metrics(), are_crops=True))
+    assert scored.rows["valid"].all() and not any(scored.errors)
+
+
+def test_pixels_with_a_long_side_are_refused_alone(server):
+    wide = [[[0, 0, 0]] * 16_385]
+    body = {"signature_name": "serving_image", "instances": [[[[1, 2, 3]]], wide]}
+    status, answer = server.post("/v1/models/affect:predict", body)
+    good, bad = answer["predictions"]
+    assert status == 200 and good["valid"] and "error" not in good
+    assert not bad["valid"] and "16385 x 1 pixels, and a side may" in bad["error"]
+    body, length = pixels_behind_json(2, 16_385, 1, 3)
+    headers = {"Inference-Header-Content-Length": str(length)}
+    status, _, text = server.request("POST", INFER, body, headers)
+    assert status == 400 and len(json.loads(text)["errors"]) == 2
+
+
+def test_an_id_that_is_no_text_is_refused_and_any_other_comes_back(server):
+    file = b64(png(1, 1, bytes(4)))
+    tensor = {"name": "image_bytes", "datatype": "BYTES", "shape": [1], "data": [file]}
+    status, answer = server.post(INFER, {"id": "\ud800", "inputs": [tensor]})
+    assert status == 400 and "id must be text" in answer["error"]
+    status, answer = server.post(INFER, {"id": "é\U0001f600", "inputs": [tensor]})
+    assert status == 200 and answer["id"] == "é\U0001f600"
+
+
+def test_an_answer_can_say_whatever_a_client_wrote():
+    body = answers.as_json({"error": "é \ud800"}).body
+    assert json.loads(body) == {"error": "é \ud800"}
 
 
 def test_one_connection_too_many_is_told_so_in_json(small_export, monkeypatch):

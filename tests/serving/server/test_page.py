@@ -29,7 +29,7 @@ def test_a_photograph_gives_its_faces_with_places_and_scores(server, photograph)
     status, _, body = server.request("POST", path, photograph.read_bytes())
     answer = json.loads(body)
     assert status == 200 and (answer["width"], answer["height"]) == (1000, 667)
-    assert len(answer["faces"]) == 5
+    assert len(answer["faces"]) == 5 and answer["faces_left_out"] == 0
     for face in answer["faces"]:
         box = face["box"]
         assert 0 < box["x"] < box["x"] + box["width"] < 1000
@@ -83,7 +83,7 @@ def test_the_page_may_load_nothing_from_elsewhere(server):
     status, headers, body = server.request("GET", "/")
     policy = headers["content-security-policy"]
     assert status == 200 and "default-src 'none'" in policy and "http" not in policy
-    for path in ("/", "/page.js", "/page.css", "/drawing.js"):
+    for path in ("/", "/page.js", "/page.css", "/drawing.js", "/people.js"):
         content = (
             server.request("GET", path)[2].decode().replace("http://www.w3.org", "")
         )

@@ -1,7 +1,9 @@
 """Photographs that are more than they say, and faces that are aligned already."""
 
+import dataclasses
 import io
 import json
+import re
 import types
 
 import numpy as np
@@ -12,8 +14,10 @@ from affect_tf.faces import films
 from affect_tf.serving import Predictor
 from affect_tf.serving.server import photographs
 from affect_tf.serving.server import picture_headers
+from tests.serving.server.conftest import SETTINGS
 from tests.serving.server.hostile_bodies import jpeg_header
 from tests.serving.server.hostile_bodies import png
+from tests.serving.server.live_server import LiveServer
 from tests.serving.small_models import TAXONOMY
 
 FACES = "/affect/v1/faces"
@@ -84,10 +88,40 @@ def test_an_aligned_face_has_the_scores_of_prediction(
     assert face["expression"] == row["expression"]
 
 
+def unreadable(server):
+    text = server.request("GET", "/metrics")[2].decode()
+    found = re.search(r'^affect_pictures_total.*"unreadable"} (\S+)', text, re.M)
+    return float(found.group(1)) if found else 0
+
+
 def test_an_aligned_face_that_is_damaged_is_refused(server):
     data = png(16, 16, b"cut off")
     status, answer = send(server, data, "?aligned=1")
     assert status == 400 and "damaged" in answer["error"]
+
+
+@pytest.mark.parametrize("query", ["", "?aligned=1"])
+@pytest.mark.parametrize(
+    "data", [b"GIF89a", png(16, 16, b"cut off"), png(16_385, 1, bytes(49_156))]
+)
+def test_each_photograph_that_is_refused_is_counted_once(server, data, query):
+    before = unreadable(server)
+    assert send(server, data, query)[0] == 400
+    assert unreadable(server) == before + 1
+
+
+def test_faces_beyond_the_limit_are_left_out_and_told(small_export, shared_dir):
+    photograph = (shared_dir / "videos" / "multi_face.jpg").read_bytes()
+    few = dataclasses.replace(SETTINGS, max_batch=1, max_instances=2)
+    with LiveServer(small_export, few) as server:
+        server.wait_ready()
+        status, answer = send(server, photograph)
+        assert status == 200 and len(answer["faces"]) == 2
+        assert answer["faces_left_out"] == 3
+        surest = [face["score"] for face in answer["faces"]]
+        status, answer = send(server, photograph, "?aligned=1")
+        assert status == 200 and answer["faces_left_out"] == 0
+    assert surest == sorted(surest, reverse=True)
 
 
 def test_a_unit_is_present_from_its_threshold_on():

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 
+import affect_tf
 from affect_tf.serving.loaded_model import LoadedModel
 from tests.serving.server.live_server import b64
 from tests.serving.small_models import faces
@@ -170,7 +171,9 @@ def test_status_is_that_of_tensorflow_serving(server):
 def test_health_and_metrics_tell_of_the_server(server):
     assert server.get("/v2/health/live") == (200, {"live": True})
     assert server.get("/v2/health/ready") == (200, {"ready": True})
-    assert "binary_tensor_data" in server.get("/v2")[1]["extensions"]
+    about = server.get("/v2")[1]
+    assert "binary_tensor_data" in about["extensions"]
+    assert about["version"] == affect_tf.__version__
     before = server.request("GET", "/metrics")[2].decode()
     server.predict(*pngs(2), b"rubbish")
     after = server.request("GET", "/metrics")[2].decode()

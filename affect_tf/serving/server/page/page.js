@@ -2,6 +2,7 @@
 // server that gave this page.
 
 import { Card, drawMarks } from "./drawing.js";
+import { People } from "./people.js";
 
 const $ = (id) => document.getElementById(id);
 const [photograph, clip, marks, frame] = ["photograph", "clip", "marks", "frame"].map($);
@@ -18,8 +19,9 @@ let stream = null;
 let address = null;
 let last = null;
 let chosen = null;
-let cards = new Map();
-let people = [];
+const cards = new Map();
+let people = new People();
+let again = null;
 let said = 0;
 
 /** Returns the server's answer; an error has a sentence for people. */
@@ -36,16 +38,28 @@ async function ask(path, options) {
   return content;
 }
 
+/** Asks for the names of the scores; tries again by itself where nothing answers. */
 async function askForModel() {
+  let found;
   try {
-    names = await ask("affect/v1/taxonomy");
-    $("model").textContent = `Model version ${names.model_version}, ` +
-      [`${names.expressions.length} expressions`, `${names.action_units.length} action units`,
-        names.valence_arousal ? "valence and arousal" : null].filter(Boolean).join(", ");
+    found = await ask("affect/v1/taxonomy");
   } catch (error) {
     $("model").textContent = `${error.message} Trying again…`;
-    setTimeout(askForModel, 1500);
+    clearTimeout(again);
+    again = setTimeout(askForModel, 1500);
+    return;
   }
+  // Another version may have other classes and thresholds: its cards are made anew.
+  if (names?.model_version !== found.model_version) clearCards();
+  names = found;
+  $("model").textContent = `Model version ${names.model_version}, ` +
+    [`${names.expressions.length} expressions`, `${names.action_units.length} action units`,
+      names.valence_arousal ? "valence and arousal" : null].filter(Boolean).join(", ");
+}
+
+function clearCards() {
+  cards.clear();
+  $("faces").replaceChildren();
 }
 
 function say(text, isBad = false) {
@@ -63,9 +77,8 @@ function open(node, isLive) {
   clip.srcObject = null;
   if (address) URL.revokeObjectURL(address);
   address = last = chosen = null;
-  cards = new Map();
-  people = [];
-  $("faces").replaceChildren();
+  people = new People();
+  clearCards();
   $("speed").textContent = "";
   for (const each of [photograph, clip]) each.hidden = each !== node;
   $("hint").hidden = node !== null;
@@ -90,7 +103,9 @@ async function openFile(file) {
     return;
   }
   const pixels = photograph.naturalWidth * photograph.naturalHeight;
-  const fits = pixels <= most("max_pixels") && file.size <= most("max_bytes");
+  const longer = Math.max(photograph.naturalWidth, photograph.naturalHeight);
+  const fits = pixels <= most("max_pixels") && longer <= most("max_side") &&
+    file.size <= most("max_bytes");
   const plain = ["image/jpeg", "image/png"].includes(file.type);
   const body = plain && fits ? file : await drawn(photograph, photograph.naturalWidth,
     photograph.naturalHeight, STILL_SIDE, 0.95);
@@ -179,30 +194,26 @@ async function analyse(body, own) {
     return false;
   }
   if (own !== source) return true;
-  if (!names || names.model_version !== result.model_version) await askForModel();
-  number(result.faces);
+  if (names?.model_version !== result.model_version) await askForModel();
+  if (own !== source) return true;
+  if (names?.model_version !== result.model_version) {
+    // Its names did not come, or another version has taken over since.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return own !== source || analyse(body, own);
+  }
+  people.number(result.faces, performance.now());
+  forgetCards();
   last = result;
   show();
   return true;
 }
 
-/** Gives each face the number of the face that was nearest in the picture before. */
-function number(faces) {
-  const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
-  const free = new Set(people);
-  for (const face of faces) {
-    const [x, y] = middle(face.box);
-    const reach = Math.max(face.box.width, face.box.height);
-    let nearest = null;
-    let least = reach * 0.8;
-    for (const known of free) {
-      const far = Math.hypot(known.x - x, known.y - y);
-      if (far < least) [least, nearest] = [far, known];
-    }
-    if (nearest) free.delete(nearest);
-    face.id = nearest ? nearest.id : people.length;
-    if (nearest) Object.assign(nearest, { x, y });
-    else people.push({ id: face.id, x, y });
+/** Forgets the cards of people who were forgotten. */
+function forgetCards() {
+  for (const [id, card] of cards) {
+    if (people.knows(id)) continue;
+    card.node.remove();
+    cards.delete(id);
   }
 }
 
@@ -221,15 +232,17 @@ function show() {
   drawOver();
   if (clip.hidden || performance.now() - said > SAY_EVERY) {
     said = performance.now();
-    say(summary(faces));
+    say(summary(faces, last.faces_left_out));
   }
 }
 
-function summary(faces) {
+function summary(faces, leftOut) {
   if (!faces.length) return "No face was found.";
   const shown = faces.slice(0, 6).map((face) => `${face.id + 1} ${face.expression ?? ""}`);
   const more = faces.length > 6 ? ", …" : "";
-  return `${faces.length} ${faces.length === 1 ? "face" : "faces"}: ${shown.join(", ")}${more}`;
+  const rest = leftOut ? ` (${leftOut} more left out, by the server's limit)` : "";
+  return `${faces.length} ${faces.length === 1 ? "face" : "faces"}: ` +
+    `${shown.join(", ")}${more}${rest}`;
 }
 
 function choose(id) {
