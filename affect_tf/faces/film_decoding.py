@@ -15,9 +15,14 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from affect_tf.errors import UserError
+from affect_tf.faces import film_clock
+from affect_tf.faces import film_headers
 
-#: A film may end this much before the length that its header states.
+#: A film may end this much before the length that its header states,
 _SHORTFALL_SECONDS = 1.0
+#: and this many frames: many containers do not say for how long the last is shown.
+_SHORTFALL_FRAMES = 1.5
+_FILE = "file:"
 
 
 class FilmError(UserError):
@@ -45,12 +50,15 @@ class Damage:
       reason: Empty where nothing did.
       packets: Compressed frames read so far.
       end: Where the last of them ends, seconds of the stream's own clock.
+      gap: The longest time from one of them to the next, seconds.
     """
 
     def __init__(self) -> None:
         self.reason = ""
         self.packets = 0
         self.end = -math.inf
+        self.gap = 0.0
+        self._last: float | None = None
 
     def see(self, packet: av.Packet) -> None:
         """Counts a packet that was read."""
@@ -60,29 +68,51 @@ class Damage:
             if start is not None:
                 end = start + (packet.duration or 0)
                 self.end = max(self.end, float(end * packet.time_base))
+            if packet.dts is not None:
+                now = float(packet.dts * packet.time_base)
+                if self._last is not None:
+                    self.gap = max(self.gap, now - self._last)
+                self._last = now
 
     def add(self, error: Exception) -> None:
         """Keeps the first of FFmpeg's complaints, without their numbers."""
         self.reason = self.reason or said(error)
 
     def check_end(
-        self, container: av.container.InputContainer, stream: av.VideoStream
+        self,
+        container: av.container.InputContainer,
+        stream: av.VideoStream | av.AudioStream,
     ) -> None:
         """Notes a film that ends before its header says it does.
 
         A decoder need not report an error there: it is as if the film were shorter.
+        What the header says of the track counts, and else of the whole file, which may
+        end with another track. Nothing is noticed where less than a second is missing
+        (or less than the longest time between two frames), in MP4 excepted; nor where
+        the header states no length, as in MPEG-TS, MPEG-PS, Ogg and streams without a
+        container, and in what was recorded live.
         """
-        if "mp4" in container.format.name:
+        kinds = container.format.name
+        if "mp4" in kinds:
             # It lists its frames one by one. Its number of frames is another: a player
             # that trims a film only shortens the list.
             listed = len(stream.index_entries)
             if self.packets < listed:
                 self.reason = f"it ends after {self.packets} of {listed} frames"
             return
-        seconds = stated_seconds(stream)
-        start = seconds_of(stream.start_time, stream) or 0.0
-        if seconds is not None and self.end < start + seconds - _SHORTFALL_SECONDS:
-            ends = max(self.end - start, 0.0)
+        rate = float(getattr(stream, "average_rate", None) or 0)
+        spared = _SHORTFALL_FRAMES / rate if rate else 0.0
+        spared = max(_SHORTFALL_SECONDS, spared, self.gap)
+        start, ends = seconds_of(stream.start_time, stream) or 0.0, self.end
+        # WMV gives each of its tracks the length of the file.
+        seconds = None if "asf" in kinds else stated_seconds(stream)
+        if seconds is None:
+            path = container.name.removeprefix(_FILE)
+            seconds, start = film_headers.stated_seconds(path, kinds), 0.0
+            if seconds is not None and ends < seconds - spared:
+                ends = max(ends, _last_end(path))
+        if seconds is not None and ends < start + seconds - spared:
+            ends = max(ends - start, 0.0)
             self.reason = f"it ends after {ends:.1f} of {seconds:.1f} seconds"
 
 
@@ -97,7 +127,7 @@ def opened(path: str | os.PathLike[str]) -> av.container.InputContainer:
             f"A film must be a file. Received: {path}. Correct the path.", exit_code=2
         )
     # With the prefix, a colon in the name names no protocol.
-    name, options = f"file:{os.fspath(path)}", {"protocol_whitelist": "file"}
+    name, options = f"{_FILE}{os.fspath(path)}", {"protocol_whitelist": "file"}
     try:
         try:
             return av.open(name, options=options)
@@ -159,7 +189,7 @@ def decoded(
         except (av.error.FFmpegError, ValueError) as error:
             damage.add(error)
             continue
-        yield Decoded(seconds_of(frame.pts, stream), image, rotation)
+        yield Decoded(film_clock.stamp(frame, stream), image, rotation)
 
 
 def coded(
@@ -206,7 +236,15 @@ def upright(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[np.ndarray, i
 
 
 def stated_seconds(stream: av.VideoStream | av.AudioStream) -> float | None:
-    """Returns the length of one track by the container, None where it is silent."""
+    """Returns the length of one track by the container, None where it is silent.
+
+    That of MPEG-TS and MPEG-PS is an estimate.
+    """
+    kinds = stream.container.format.name
+    if kinds == "avi" and stream.type == "video" and stream.frames:
+        # The length that FFmpeg gives shrinks with a file that was cut off. A frame
+        # that is left out counts, too.
+        return float(stream.frames * stream.time_base)
     if stream.duration is not None:
         return seconds_of(stream.duration, stream)
     # Matroska keeps its end as a tag, "00:00:19.686000000".
@@ -217,6 +255,18 @@ def stated_seconds(stream: av.VideoStream | av.AudioStream) -> float | None:
         return None
     start = seconds_of(stream.start_time, stream) or 0.0
     return 3600 * hours + 60 * minutes + seconds - start
+
+
+def _last_end(path: str) -> float:
+    """Returns when the last packet of any track ends, seconds of the file's clock."""
+    damage = Damage()
+    with opened(path) as container:
+        try:
+            for packet in container.demux():
+                damage.see(packet)
+        except (av.error.FFmpegError, OSError):
+            return damage.end  # What follows cannot be read.
+    return damage.end
 
 
 def seconds_of(

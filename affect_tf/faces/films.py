@@ -9,7 +9,6 @@ opened, even where a file (a playlist) names another place.
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 import os
 import pathlib
@@ -18,10 +17,10 @@ from typing import BinaryIO
 
 import av
 import numpy as np
-from PIL import Image
 
 from affect_tf.faces import film_decoding
-from affect_tf.faces import picture_metadata
+from affect_tf.faces import picture_pixels
+from affect_tf.faces.film_clock import Clock
 from affect_tf.faces.film_decoding import FilmError
 
 #: What films are called; anything that FFmpeg reads may be passed by name.
@@ -42,16 +41,6 @@ FILM_EXTENSIONS = (
     ".webm",
     ".wmv",
 )
-#: How a picture is turned upright, by the orientation that its EXIF data tell.
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 PICTURE_EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -143,21 +132,32 @@ def probe(path: str | os.PathLike[str]) -> Film:
     with film_decoding.opened(path) as container:
         stream = film_decoding.picture_track(container, path)
         first = film_decoding.first(container, stream, path)
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
-        seconds = film_decoding.stated_seconds(stream)
-        if seconds is None:
-            seconds = (container.duration or 0) / av.time_base
+        count, rate, seconds = _stated(container, stream)
         return Film(
             path=os.fspath(path),
             width=first.image.shape[1],
             height=first.image.shape[0],
             rotation=first.rotation,
-            frames=stream.frames or round(seconds * rate),
+            frames=count,
             rate=rate,
             seconds=seconds,
             codec=stream.codec_context.name,
             sound=_sound(container, first.seconds or 0.0),
         )
+
+
+def stated_frames(path: str | os.PathLike[str]) -> int | None:
+    """Returns how many frames a film says it has, without decoding one.
+
+    Returns:
+      What the header states, or its length times its rate; None where it is silent.
+
+    Raises:
+      FilmError: If the file is absent, no film, or has no picture track.
+    """
+    with film_decoding.opened(path) as container:
+        stream = film_decoding.picture_track(container, path)
+        return _stated(container, stream)[0] or None
 
 
 def frames(path: str | os.PathLike[str]) -> Iterator[FilmFrame]:
@@ -176,17 +176,10 @@ def frames(path: str | os.PathLike[str]) -> Iterator[FilmFrame]:
     """
     with film_decoding.opened(path) as container:
         stream = film_decoding.picture_track(container, path)
-        rate = float(stream.average_rate or stream.guessed_rate or 25)
-        damage = film_decoding.Damage()
-        zero, time, index = None, 0.0, -1
+        clock, damage = Clock(stream), film_decoding.Damage()
+        index = -1
         for index, frame in enumerate(film_decoding.decoded(container, stream, damage)):
-            if zero is None:
-                zero = frame.seconds or 0.0
-            elif frame.seconds is not None and frame.seconds - zero > time:
-                time = frame.seconds - zero
-            else:  # No time of its own, or one that goes back: the usual distance.
-                time += 1 / rate
-            yield FilmFrame(index, time, frame.image)
+            yield FilmFrame(index, clock.time(frame.seconds), frame.image)
         damage.check_end(container, stream)
     if damage.reason or index < 0:
         raise FilmError(
@@ -212,74 +205,28 @@ def picture(
       transparency is dropped.
 
     Raises:
-      FilmError: If the file is absent, no picture, damaged, has more than `max_pixels`,
-        or so many (178 million) that Pillow takes it for an attack.
+      FilmError: If the file is absent, no picture, damaged, of 32 bits a colour, has
+        more than `max_pixels`, or so many (178 million) that Pillow takes it for an
+        attack.
     """
     try:
-        return _read(path, max_pixels)
+        return picture_pixels.read(path, max_pixels)
     except Exception as error:  # Readers of damaged files raise whatever they run into.
-        image = _read_without_metadata(path, max_pixels)
-        if image is None:
-            raise FilmError(
-                f"A picture must be a whole file that Pillow reads. Received: {path}: "
-                f"{str(error) or type(error).__name__}. Leave it out, or copy it again."
-            ) from error
-        return image
+        raise FilmError(
+            f"A picture must be a whole file that Pillow reads. Received: {path}: "
+            f"{str(error) or type(error).__name__}. Leave it out, or copy it again."
+        ) from error
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """Returns a picture as its EXIF data turn it; itself where they do not.
-
-    Data that are damaged turn nothing.
-    """
-    try:
-        turn = _TURNS.get(image.getexif().get(picture_metadata.ORIENTATION, 1))
-    except Exception:  # Damaged EXIF data raise anything; the pixels are there.
-        return image
-    return image if turn is None else image.transpose(turn)
-
-
-def _read(
-    path: str | os.PathLike[str] | BinaryIO, max_pixels: int | None
-) -> np.ndarray:
-    """Returns what `picture` does; raises whatever Pillow does."""
-    with Image.open(path) as image:
-        # The size by which Pillow will decode, whatever another header says.
-        width, height = image.size
-        if max_pixels is not None and width * height > max_pixels:
-            raise ValueError(
-                f"it has {width} x {height} pixels, and at most {max_pixels} are "
-                "decoded"
-            )
-        turn = getattr(image, "tag_v2", {}).get(picture_metadata.ORIENTATION, 1)
-        if turn not in picture_metadata.TURNS:
-            # A decoder in C would write a line to stderr, which nothing here can hold.
-            raise ValueError(f"its orientation is {turn!r}")
-        image.load()
-        shown = upright(image)
-        if shown.mode.startswith("I"):
-            # 16-bit grey: the upper byte, where a plain conversion would clip.
-            upper = np.asarray(shown) >> 8
-            shown = Image.fromarray(upper.astype(np.uint8))
-        if shown.mode != "RGB":
-            shown = shown.convert("RGB")
-        return np.array(shown)
-
-
-def _read_without_metadata(
-    path: str | os.PathLike[str] | BinaryIO, max_pixels: int | None
-) -> np.ndarray | None:
-    """Returns what `picture` does, of the pixels alone; None where they are damaged."""
-    try:
-        if isinstance(path, str | os.PathLike):
-            data = pathlib.Path(path).read_bytes()
-        else:
-            path.seek(0)
-            data = path.read()
-        bare = picture_metadata.removed(data)
-        return None if bare is None else _read(io.BytesIO(bare), max_pixels)
-    except Exception:  # As above.
-        return None
+def _stated(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> tuple[int, float, float]:
+    """Returns number of frames, frames a second and seconds; 0 for what is not said."""
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    seconds = film_decoding.stated_seconds(stream)
+    if seconds is None:
+        seconds = (container.duration or 0) / av.time_base
+    return stream.frames or round(seconds * rate), rate, seconds
 
 
 def _sound(container: av.container.InputContainer, zero: float) -> Sound | None:

@@ -35,6 +35,11 @@ _POINTERS = (34665, 34853, 40965)
 _ASIDE = range(0xE1, 0xEE)
 
 
+def is_known(start: bytes) -> bool:
+    """Whether `removed` may take something from a file that begins with 4 bytes."""
+    return start[:2] == _JPEG_START or start in _TIFF_STARTS
+
+
 def removed(data: bytes) -> bytes | None:
     """Returns a picture file without what may be damaged beside its pixels.
 

@@ -30,6 +30,8 @@ CORNER = CORNER.astype(np.uint8)
         ("a.avi", "mpeg4"),
         ("a.mkv", "mpeg4"),
         ("a.ts", "mpeg2video"),
+        ("a.avi", "libx264"),  # Frames in another order than shown, and no times.
+        ("a.264", "libx264"),
     ],
 )
 def test_frames_come_in_order_with_the_times_of_a_player(tmp_path, name, codec):

@@ -82,6 +82,60 @@ def test_a_jpeg_with_damaged_data_beside_its_pixels_is_read(tmp_path):
     np.testing.assert_array_equal(read > 127, CORNER > 127)
 
 
+def big_tiff(order: str, turn: int, damaged: int) -> bytes:
+    """A TIFF with 64-bit places: `CORNER` in grey, and EXIF data at `damaged`."""
+    grey = CORNER[..., 0].tobytes()
+    shorts = [(256, 64), (257, 48), (258, 8), (259, 1), (262, 1), (274, turn)]
+    entries = [
+        struct.pack(f"{order}HHQH6x", tag, 3, 1, value) for tag, value in shorts
+    ] + [
+        struct.pack(f"{order}HHQQ", tag, 16, 1, value)
+        for tag, value in ((273, 16), (279, len(grey)), (34665, damaged))
+    ]
+    entries.sort(key=lambda entry: struct.unpack_from(f"{order}H", entry))
+    start = b"II+\0" if order == "<" else b"MM\0+"
+    head = start + struct.pack(f"{order}HHQ", 8, 0, 16 + len(grey))
+    table = struct.pack(f"{order}Q", len(entries)) + b"".join(entries) + bytes(8)
+    return head + grey + table
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Truncated File Read")
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("turn", [1, 6])
+def test_a_tiff_of_64_bits_with_damaged_exif_data_is_read(tmp_path, order, turn):
+    data = big_tiff(order, turn, 10**12)
+    bare = picture_metadata.removed(data)
+    assert len(bare) == len(data) and bare[:16] == data[:16]
+    (count,) = struct.unpack_from(f"{order}Q", bare, 16 + 48 * 64)
+    assert count == 8  # All but the EXIF data.
+    if order == ">":
+        return  # Pillow takes no such file.
+    expected = np.rot90(CORNER, -1) if turn == 6 else CORNER
+    (tmp_path / "a.tif").write_bytes(data)
+    np.testing.assert_array_equal(films.picture(tmp_path / "a.tif"), expected)
+    np.testing.assert_array_equal(films.picture(io.BytesIO(bare)), expected)
+
+
+def test_a_file_that_cannot_be_mended_is_not_read_whole(tmp_path, monkeypatch):
+    removed = picture_metadata.removed
+    monkeypatch.setattr(
+        picture_metadata, "removed", lambda data: pytest.fail("was read whole")
+    )
+    # No picture, and a TIFF that is too large; both have holes for their bytes.
+    for name, start in (("a.png", b""), ("a.tif", b"II*\0")):
+        with (tmp_path / name).open("wb") as file:
+            file.write(start)
+            file.truncate(300 << 20)
+        with pytest.raises(FilmError, match="cannot identify"):
+            films.picture(tmp_path / name)
+    # A picture that is whole and refused.
+    Image.fromarray(CORNER).save(tmp_path / "b.jpg")
+    with pytest.raises(FilmError, match="64 x 48 pixels"):
+        films.picture(tmp_path / "b.jpg", max_pixels=10)
+    monkeypatch.setattr(picture_metadata, "removed", removed)
+    assert not picture_metadata.is_known(b"") and picture_metadata.is_known(b"II+\0")
+
+
 def test_what_breaks_off_before_its_pixels_has_nothing_to_be_read():
     for data in (b"", b"II*\0", tiff(1)[:12], b"\xff\xd8\xff\xe1\0\x08Exif", b"GIF89a"):
         assert picture_metadata.removed(data) is None

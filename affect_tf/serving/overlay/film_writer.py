@@ -15,7 +15,6 @@ import numpy as np
 
 from affect_tf.errors import UserError
 from affect_tf.faces import film_decoding
-from affect_tf.faces.film_decoding import FilmError
 from affect_tf.serving.overlay.sound_track import SoundTrack
 
 #: The encoders that may be there, the best first, and what they are told. The preset
@@ -121,13 +120,7 @@ def _clock(
     """Returns a film's tick in seconds, its frames a second, and its first stamp."""
     with film_decoding.opened(film) as container:
         stream = film_decoding.picture_track(container, film)
-        damage = film_decoding.Damage()
-        first = next(film_decoding.decoded(container, stream, damage), None)
-        if first is None:
-            raise FilmError(
-                f"A film must have a frame that can be decoded. Received: {film}. "
-                "Check that the file was copied to its end."
-            )
+        first = film_decoding.first(container, stream, film)
         rate = stream.average_rate or stream.guessed_rate or fractions.Fraction(25)
         return fractions.Fraction(stream.time_base), rate, first.seconds or 0.0
 

@@ -126,7 +126,7 @@ def _film(
 ) -> dict[str, Any]:
     clock = tracks.Clock(rows, points)
     people, left_out = tracks.persons(rows, most, stills)
-    wanted = [(still.time, still.box) for each in people for still in each.stills]
+    wanted = [(s.frame, s.time, s.box) for each in people for s in each.stills]
     pictures = iter(thumbnails.of_film(name, wanted, thumbnails.FILM_SIDE))
     with_face = rows[rows["success"] == 1]["frame"].nunique()
     return {

@@ -1,7 +1,7 @@
 """Small pictures of faces, cut out of films and photographs.
 
 Of a film only the frames that are asked for are turned into pictures, and what lies far
-between them is not even decoded.
+between them is not even decoded, where the film lists its frames.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import numpy as np
 from PIL import Image
 
 from affect_tf.errors import UserError
+from affect_tf.faces import film_clock
 from affect_tf.faces import film_decoding
 from affect_tf.faces import films
+from affect_tf.faces import picture_pixels
 
 #: Left, top, width, height, pixels.
 Box = tuple[float, float, float, float]
@@ -29,10 +31,18 @@ FILM_SIDE, PHOTOGRAPH_SIDE = 88, 128
 _QUALITY = 72
 #: How much of a face's surroundings is shown, as a share of its longer side.
 _MARGIN = 0.2
-#: A gap of more than this, in seconds, is jumped over.
-_JUMP = 3.0
+#: A gap of more than this, in seconds, is jumped over: to the last frame that stands
+#: alone and is this much earlier than the one that is wanted. Frames that are stored
+#: after such a one and shown before it cannot be decoded from there.
+_JUMP, _RUN_UP = 3.0, 1.0
+#: Formats that list where their frames are, and by times that rise.
+_INDEXED = frozenset(("mp4", "matroska"))
 #: Times of the table are rounded to the microsecond.
 _SAME_TIME = 1e-4
+
+
+class _LostError(Exception):
+    """A frame was not where its time says."""
 
 
 def data_url(image: np.ndarray, side: int) -> str:
@@ -68,13 +78,14 @@ def cut(image: np.ndarray, box: Box) -> np.ndarray:
 
 
 def of_film(
-    path: str | os.PathLike[str], wanted: Sequence[tuple[float, Box]], side: int
+    path: str | os.PathLike[str], wanted: Sequence[tuple[int, float, Box]], side: int
 ) -> list[str | None]:
     """Cuts faces out of a film.
 
     Args:
       path: The film.
-      wanted: When, in seconds from the film's zero, and where.
+      wanted: The number of the frame and its time, seconds from the film's zero, both
+        as `films.frames` has them; and where the face is.
       side: Of the results, pixels.
 
     Returns:
@@ -82,14 +93,10 @@ def of_film(
       where the film cannot be opened any more, or was a camera.
     """
     pictures: list[str | None] = [None] * len(wanted)
-    order = sorted(range(len(wanted)), key=lambda each: wanted[each][0])
     try:
-        found = _frames_at(path, [wanted[each][0] for each in order])
-        for each, image in zip(order, found, strict=False):
-            if image is not None:
-                pictures[each] = data_url(cut(image, wanted[each][1]), side)
-    except (UserError, av.error.FFmpegError, OSError):
-        pass  # A page without some of its pictures is better than none.
+        _fill(pictures, path, wanted, side, may_jump=True)
+    except _LostError:
+        _fill(pictures, path, wanted, side, may_jump=False)
     return pictures
 
 
@@ -125,33 +132,65 @@ def _scaled(
         share = min(1.0, side / max(least, 1.0))
         image.draft("RGB", tuple(math.ceil(part * share) for part in full))
         scale = image.size[0] / full[0]
-        shown = films.upright(image).convert("RGB")
+        shown = picture_pixels.upright(image).convert("RGB")
     return np.asarray(shown), scale
 
 
-def _frames_at(
-    path: str | os.PathLike[str], times: Sequence[float]
-) -> Iterator[np.ndarray | None]:
-    """Gives the frame at each of some rising times; None where there is none."""
+def _fill(
+    pictures: list[str | None],
+    path: str | os.PathLike[str],
+    wanted: Sequence[tuple[int, float, Box]],
+    side: int,
+    *,
+    may_jump: bool,
+) -> None:
+    """Puts the faces that are still absent into `pictures`, as far as it gets."""
+    absent = [each for each, picture in enumerate(pictures) if picture is None]
+    order = sorted(absent, key=lambda each: wanted[each][0])
+    try:
+        frames = _frames_of(path, [wanted[each][:2] for each in order], may_jump)
+        for each, image in zip(order, frames, strict=False):
+            pictures[each] = data_url(cut(image, wanted[each][2]), side)
+    except (UserError, av.error.FFmpegError, OSError):
+        pass  # A page without some of its pictures is better than none.
+
+
+def _frames_of(
+    path: str | os.PathLike[str], wanted: Sequence[tuple[int, float]], may_jump: bool
+) -> Iterator[np.ndarray]:
+    """Gives frames, each by its number and time, which rise; ends with the film.
+
+    They are counted from the start of the film on. In a film whose times can be relied
+    on, and if it `may_jump`, they are known by these, and what lies far between them
+    is jumped over.
+
+    Raises:
+      _LostError: If it may jump and no frame has the time that is wanted.
+    """
     with film_decoding.opened(path) as container:
         stream = film_decoding.picture_track(container, path)
+        jumps = may_jump and bool(_INDEXED & {*container.format.name.split(",")})
         damage = film_decoding.Damage()
-        zero, coded = None, film_decoding.coded(container, stream, damage)
-        now, frame = -math.inf, None
-        for time in times:
-            if zero is not None and time - now > _JUMP:
-                # Lands on a frame that stands alone, at or before the time.
-                container.seek(
-                    int((time + zero) / stream.time_base), stream=stream, backward=True
-                )
+        coded = film_decoding.coded(container, stream, damage)
+        frame = next(coded, None)
+        if frame is None:
+            return
+        zero = film_clock.stamp(frame, stream) or 0.0
+        number, now = 0, 0.0
+        for index, time in wanted:
+            if jumps and time - now > _JUMP:
+                landing = int((time + zero - _RUN_UP) / stream.time_base)
+                container.seek(landing, stream=stream, backward=True)
                 coded = film_decoding.coded(container, stream, damage)
-            while now < time - _SAME_TIME:
+                now = -math.inf
+            while now < time - _SAME_TIME if jumps else number < index:
                 frame = next(coded, None)
                 if frame is None:
                     break
-                seconds = film_decoding.seconds_of(frame.pts, stream) or 0.0
-                zero = seconds if zero is None else zero
-                now = seconds - zero
+                number += 1
+                now = (film_clock.stamp(frame, stream) or 0.0) - zero
+            if jumps and (frame is None or now > time + _SAME_TIME):
+                raise _LostError
             if frame is None:
                 return
             yield film_decoding.upright(frame, stream)[0]

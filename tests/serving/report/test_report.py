@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from affect_tf.faces import film_decoding
+from affect_tf.faces import films
 from affect_tf.labels.taxonomy import Taxonomy
 from affect_tf.serving import report
 from affect_tf.serving.report import document
@@ -101,9 +103,54 @@ def test_stills_are_the_frames_of_their_times(tmp_path):
     times = [round(0.1 * n, 3) for n in range(200)]
     film = write_film(tmp_path / "film.mp4", images, times=times, gop=25)
     chosen = [190, 3, 60, 61, 120]
-    wanted = [(times[n], (0.0, 0.0, 64.0, 48.0)) for n in chosen]
+    wanted = [(n, times[n], (0.0, 0.0, 64.0, 48.0)) for n in chosen]
     found = [_level(url) for url in thumbnails.of_film(film, wanted, 24)]
     np.testing.assert_allclose(found, [levels[n] for n in chosen], atol=8)
+    # Times that are no frame's do not lead astray.
+    shifted = [(n, time + 0.05, box) for n, time, box in wanted]
+    assert thumbnails.of_film(film, shifted, 24) == thumbnails.of_film(film, wanted, 24)
+
+
+def test_what_lies_far_between_stills_is_not_decoded(tmp_path, monkeypatch):
+    film = write_film(tmp_path / "a.mkv", [np.zeros((48, 64, 3), np.uint8)] * 500)
+    packets, see = [], film_decoding.Damage.see
+    monkeypatch.setattr(
+        film_decoding.Damage, "see", lambda d, p: (packets.append(1), see(d, p))
+    )
+    wanted = [(450, 18.0, (0.0, 0.0, 64.0, 48.0))]
+    assert None not in thumbnails.of_film(film, wanted, 24)
+    assert len(packets) < 60
+
+
+@pytest.mark.parametrize(
+    "name, codec",
+    [
+        ("a.264", "libx264"),
+        ("a.avi", "libx264"),
+        ("a.avi", "mpeg4"),
+        ("a.flv", "libx264"),
+        ("a.mkv", "libx264"),
+        ("a.mp4", "libx264"),
+        ("a.ts", "libx264"),
+    ],
+)
+def test_stills_are_the_frames_that_were_scored_in_every_format(tmp_path, name, codec):
+    levels = [20 + 41 * n % 205 for n in range(150)]
+    images = [np.full((48, 64, 3), level, np.uint8) for level in levels]
+    film = write_film(tmp_path / name, images, codec=codec)
+    seen = [(f.index, round(f.time, 6), f.image) for f in films.frames(film)]
+    assert len(seen) == 150
+    chosen = [149, 0, 1, 2, 3, 4, 97, 98, 99, 100, 101]
+    box = (0.0, 0.0, 64.0, 48.0)
+    wanted = [(*seen[n][:2], box) for n in chosen]
+    pictures = thumbnails.of_film(film, wanted, 24)
+    expected = [
+        thumbnails.data_url(thumbnails.cut(seen[n][2], box), 24) for n in chosen
+    ]
+    assert pictures == expected
+    np.testing.assert_allclose(
+        [_level(url) for url in pictures], [levels[n] for n in chosen], atol=8
+    )
 
 
 def test_a_film_that_is_gone_has_numbers_but_no_pictures():
