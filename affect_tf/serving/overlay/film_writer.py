@@ -16,6 +16,7 @@ import numpy as np
 from affect_tf.errors import UserError
 from affect_tf.faces import film_decoding
 from affect_tf.serving.overlay.sound_track import SoundTrack
+from affect_tf.serving.prediction import overlay_marks
 
 #: The encoders that may be there, the best first, and what they are told. The preset
 #: gives a good picture at a tenth of the time of the slow ones.
@@ -26,8 +27,6 @@ _ENCODERS = {
 }
 #: The colours of HD films, of limited range, in FFmpeg's numbers.
 _BT709, _LIMITED = 1, 1
-#: The film's own notes stay with it; this says what the new one is.
-_COMMENT = "Visible expression as a model describes it; not what a person feels."
 
 
 class FilmWriter:
@@ -52,7 +51,7 @@ class FilmWriter:
         self._source = film_decoding.opened(film)
         try:
             self._container = av.open(stream, "w", format="mp4")
-            self._container.metadata["comment"] = _COMMENT
+            self._container.metadata["comment"] = overlay_marks.COMMENT
             self._pictures = _picture_stream(self._container, self._rate, self._ticks)
             self._sound = SoundTrack(self._source, self._container, zero)
         except BaseException:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from affect_tf.errors import UserError
-from affect_tf.faces import film_decoding
 from affect_tf.faces import films
 
 PICTURE, FILM, CAMERA = "picture", "film", "camera"
@@ -211,14 +210,6 @@ def _stated_frames(source: Source) -> int | None:
     if source.kind == PICTURE:
         return 1
     try:
-        with film_decoding.opened(source.name) as container:
-            stream = film_decoding.picture_track(container, source.name)
-            if stream.frames:
-                return stream.frames
-            seconds = film_decoding.stated_seconds(stream)
-            if seconds is None and container.duration:
-                seconds = container.duration / 1e6
-            rate = float(stream.average_rate or stream.guessed_rate or 0)
-            return round(seconds * rate) or None if seconds else None
-    except film_decoding.FilmError:
+        return films.stated_frames(source.name)
+    except films.FilmError:
         return 1
