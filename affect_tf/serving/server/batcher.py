@@ -171,13 +171,17 @@ class Batcher:
             if not self._wait():
                 return False
             parts = self._running = self._take()
-        self._run(parts)
+        outcomes = self._run(parts)
+        # Before anybody is told: whoever has an answer may ask again at once, and would
+        # be counted twice.
         with self._changed:
             taken = sum(stop - start for _, start, stop in parts)
             several = len(parts) + len(self._queue) > 1
             self._expected = taken + self._queued if several else 0
             self._free_since = time.monotonic()
-            self._running = []
+        for entry, outcome in outcomes:
+            _tell(entry, outcome)
+        self._running = []
         return True
 
     def _wait(self) -> bool:
@@ -214,7 +218,10 @@ class Batcher:
         self._queue.extendleft(reversed(left))
         return parts
 
-    def _run(self, parts: list[tuple[_Waiting, int, int]]) -> None:
+    def _run(
+        self, parts: list[tuple[_Waiting, int, int]]
+    ) -> list[tuple[_Waiting, Rows | Exception]]:
+        """Makes a call; returns the requests that are done by it, and their rows."""
         pictures = [
             p for entry, start, stop in parts for p in entry.pictures[start:stop]
         ]
@@ -226,17 +233,17 @@ class Batcher:
         try:
             rows = self._call(parts[0][0].key, pictures)
             self._metrics.model_seconds.observe(time.monotonic() - begin)
-            row = 0
+            row, done = 0, []
             for entry, start, stop in parts:
                 end = row + stop - start
                 part = {name: value[row:end] for name, value in rows.items()}
                 entry.parts.append(part)
                 row = end
                 if stop == len(entry.pictures):
-                    _tell(entry, _joined(entry.parts))
+                    done.append((entry, _joined(entry.parts)))
+            return done
         except Exception as error:  # Whatever it is, the next call may go well.
-            for entry, _, _ in parts:
-                _tell(entry, error)
+            return [(entry, error) for entry, _, _ in parts]
 
 
 def _joined(parts: list[Rows]) -> Rows:

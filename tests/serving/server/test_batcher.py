@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from affect_tf.serving.server import batcher as batcher_lib
 from affect_tf.serving.server.batcher import Batcher
 from affect_tf.serving.server.metrics import Metrics
 from affect_tf.serving.server.refusals import Refusal
@@ -136,6 +137,25 @@ def test_a_lone_client_never_waits_for_company(made):
     begin = time.monotonic()
     asyncio.run(alone())
     assert time.monotonic() - begin < 20 and len(call.calls) == 5
+
+
+def test_a_client_that_asks_again_at_once_is_no_second_one(made, monkeypatch):
+    call, tell = Doubling(), batcher_lib._tell
+    batcher = made(call, max_latency=30.0)
+
+    def told(entry, outcome):
+        tell(entry, outcome)
+        time.sleep(0.05)  # The thread is slow: the next request is there first.
+
+    monkeypatch.setattr(batcher_lib, "_tell", told)
+
+    async def alone():
+        for number in range(3):
+            await batcher.scores("k", [number])
+
+    begin = time.monotonic()
+    asyncio.run(alone())
+    assert time.monotonic() - begin < 20 and len(call.calls) == 3
 
 
 def test_after_a_shared_call_the_next_waits_for_as_many(made):
