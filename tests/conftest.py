@@ -6,6 +6,7 @@ import pathlib
 
 # Two workers share the cores: more threads in each would only wait for each other.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import affect_tf  # noqa: F401  isort: skip  (chooses the Keras 2 API first)
 
