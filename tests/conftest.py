@@ -22,8 +22,8 @@ from tests.record_folder import face
 from tests.record_folder import write_records
 
 plain_recurrence.install()
-# Graphs are millions of small objects, and going through all of them again and again
-# would take a tenth of the suite's time.
+# Graphs are millions of small objects, and to go through all of them again and again
+# takes longer than it is worth.
 gc.freeze()
 gc.set_threshold(200_000, 20, 100)
 

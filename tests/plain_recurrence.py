@@ -1,4 +1,4 @@
-"""Recurrent layers without the fused kernel, whose graphs are built in a third of time.
+"""Recurrent layers without the fused kernel, whose graphs are built much faster.
 
 Keras writes two graphs and their gradients for each GRU or LSTM that a GPU could run in
 one kernel, which is most of what it takes to build and to export a small model. Both

@@ -203,7 +203,7 @@ def _shrink(
     """
     extent = np.array(image.shape[1::-1])
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5
-    # Not NumPy's inverse: its solver wakes threads that spin for 10 ms after each face.
+    # Not NumPy's inverse: its solver wakes threads that spin on after each face.
     back = cv2.invertAffineTransform(matrix)
     seen = corners @ back[:, :2].T + back[:, 2] + 0.5
     start = np.floor(seen.min(0) + 1e-6)

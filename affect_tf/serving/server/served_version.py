@@ -109,13 +109,10 @@ class ServedVersion:
         file = tf.io.encode_jpeg(pixels).numpy()
         size = 1
         while True:
-            for call, one in (
-                (self.model.from_bytes, file),
-                (self.model.from_images, pixels),
-            ):
+            for key, one in ((FILES, file), (("pixels", side, side), pixels)):
                 if self._stopping.is_set():
                     raise Stopped
-                rows = call([one] * size)
+                rows = self._call(key, [one] * size)
                 if not all(np.isfinite(value).all() for value in rows.values()):
                     raise UserError(
                         "A model must give finite scores. Received: NaN from "

@@ -64,16 +64,22 @@ def test_warnings_of_pictures_are_not_shown(run, tmp_path, recwarn, monkeypatch)
     assert not [each for each in recwarn if "PIL" in each.filename]
 
 
-def test_an_interrupt_keeps_the_rows_so_far(run, tmp_path, monkeypatch):
-    bright_faces.film(tmp_path / "f.mp4", [1] * 200)
+def signal_at(monkeypatch, frame, *signals):
+    """Sends signals to the process when the row of a frame has been written."""
     add = predict.table_files._Csv.add
 
     def interrupted(sheet, rows):
         add(sheet, rows)
-        if rows[0][1] == 40:
-            signal.raise_signal(signal.SIGINT)
+        if rows[0][1] == frame:
+            for each in signals:
+                signal.raise_signal(each)
 
     monkeypatch.setattr(predict.table_files._Csv, "add", interrupted)
+
+
+def test_an_interrupt_keeps_the_rows_so_far(run, tmp_path, monkeypatch):
+    bright_faces.film(tmp_path / "f.mp4", [1] * 200)
+    signal_at(monkeypatch, 40, signal.SIGINT)
     code, output = run(input=["f.mp4"], overlay="true")
     assert code == 130
     assert "predictions.csv ends where it was stopped." in output
@@ -107,15 +113,7 @@ def test_an_interrupt_is_how_a_camera_is_stopped(run, monkeypatch):
 
 def test_a_second_interrupt_stops_at_once(run, tmp_path, monkeypatch):
     bright_faces.film(tmp_path / "f.mp4", [1] * 200)
-    add = predict.table_files._Csv.add
-
-    def interrupted(sheet, rows):
-        add(sheet, rows)
-        if rows[0][1] == 20:
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(predict.table_files._Csv, "add", interrupted)
+    signal_at(monkeypatch, 20, signal.SIGINT, signal.SIGTERM)
     assert run(input=["f.mp4"])[0] == 130
     assert pd.read_csv("predictions.csv")["frame"].tolist() == list(range(21))
 
